@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The compiled policy: one flat, position-free structure. The kernel reads it as the single
+// element of a map, `policy test` and `explain` read the very same bytes in memory, so there is
+// no second representation to keep equal. Built by userspace/policy/compile, published by
+// userspace/kernel/generations, read by bpf/lib/pipeline.h. Never changed after it is published:
+// a new policy is a new image, and publishing it is one pointer write.
+//
+// Byte order: everything here is host order; ports are host-order indices.
+#pragma once
+
+#include "types.h"
+
+#define MAX_ZONES 8u              // zone index 0..7
+#define PORT_PROTOCOLS 2u         // 0 = TCP, 1 = UDP
+#define PORTS 65536u
+#define MAX_RULE_SETS 4096u       // distinct combinations of services on one port; 0 = no service
+#define MAX_DECISIONS 4096u
+#define MAX_CELLS 262144u         // sum over rule sets of sources x destinations
+#define MAX_SOURCE_CLASSES 4096u  // distinct combinations of sets an address may be in; 0 = none
+#define MAX_DESTINATION_CLASSES 64u
+#define DESTINATION_SLOTS 512u    // open-addressed; power of two
+#define DESTINATION_PROBES 16u
+#define TRIE_ROOT_BITS 16u
+#define TRIE_ROOT_SIZE 65536u
+#define TRIE_STRIDE_BITS 4u
+#define TRIE_FANOUT 16u
+
+// One outcome of the policy for a new flow: what reason, whether it passes, whose rule said so,
+// and whether that rule enforces. Index 0 of image.decisions is never used.
+struct decision {
+    __u16 rule;         // index into the generation's rule list (names live in userspace)
+    __u8 reason;        // enum reason
+    __u8 allow;         // 1 = passes
+    __u8 enforce;       // 0 = a drop is only a would_drop
+    __u8 failsafe;      // 1 = stands before bans and deny sets (row 8)
+    __u16 condition;    // 0 = none; else index of a runtime condition (limit, owner), issue 2 on
+};
+ABI_SIZE(struct decision, 8);
+
+// Where the cells of one rule set begin and which of its dimensions are used.
+// cell = first_cell + destination_class * source_span + source_class; an unused dimension counts
+// as class 0 and its span is 1, so "open to everybody" is one load.
+struct rule_set {
+    __u32 first_cell;
+    __u16 source_span;       // 1 = the source does not matter; else image source_classes
+    __u16 destination_span;  // 1 = the destination does not matter; else image destination_classes
+};
+ABI_SIZE(struct rule_set, 8);
+
+// What the zone itself decides, outside any service.
+struct zone_rules {
+    __u64 existing_ns;        // `existing:`; ~0 = for ever
+    __u64 enforce_since_ns;   // boot time at which the zone began to enforce; 0 = it does not
+    __u64 protocols[4];       // bit n: IP protocol n may come in (row 10)
+    __u16 default_decision;   // row 14, index into decisions
+    __u16 ping_rule;          // rule index for rows 10 (ping), 10 (protocol), 6, 9 and built-in rows
+    __u16 protocol_rule;
+    __u16 transit_rule;
+    __u16 deny_rule;
+    __u16 direct_rule;
+    __u8 enforce;             // mode of rows 1-10 and 14
+    __u8 ping_allow;
+    __u8 transit_allow;
+    __u8 reserved;
+};
+ABI_SIZE(struct zone_rules, 64);
+
+// source_class_flags bits
+#define SOURCE_DENIED 1u      // in a deny set (row 9)
+#define SOURCE_MANAGEMENT 2u  // in `management`
+
+// A destination address that some service names with `addresses:`.
+struct destination_slot {
+    struct ip_bytes address;
+    __u32 class_id;  // 0 = empty slot
+};
+ABI_SIZE(struct destination_slot, 20);
+
+// A trie entry: leaf (class id) when the top bit is set, else index of a trie_node.
+#define TRIE_LEAF 0x80000000u
+struct trie_node {
+    __u32 child[TRIE_FANOUT];
+};
+ABI_SIZE(struct trie_node, 64);
+
+// image_head.flags
+#define IMAGE_HAS_DENY 1u          // some source class carries SOURCE_DENIED
+#define IMAGE_HAS_DESTINATIONS 2u  // some service names addresses
+
+struct image_head {
+    __u64 generation;        // 1, 2, ...; 0 = not ready
+    __u64 deadline_boot_ns;  // 0 = confirmed; else past it the previous image decides
+    __u32 abi_version;
+    __u32 flags;
+    __u32 trie_slot;         // which slot of trie_nodes belongs to this image
+    __u32 zone_count;
+    __u32 source_classes;       // at least 1
+    __u32 destination_classes;  // at least 1
+    __u32 decision_count;
+    __u32 cell_count;
+};
+ABI_SIZE(struct image_head, 48);
+
+struct policy_image {
+    struct image_head head;
+    struct zone_rules zones[MAX_ZONES];
+    __u32 source_root_v4[TRIE_ROOT_SIZE];  // first 16 bits of the address
+    __u32 source_root_v6[TRIE_ROOT_SIZE];
+    struct rule_set rule_sets[MAX_RULE_SETS];
+    struct decision decisions[MAX_DECISIONS];
+    struct destination_slot destinations[DESTINATION_SLOTS];
+    __u16 ports[MAX_ZONES][PORT_PROTOCOLS][PORTS];  // rule set of a host port, 0 = no service
+    __u16 cells[MAX_CELLS];                         // index into decisions
+    __u8 source_class_flags[MAX_SOURCE_CLASSES];
+};

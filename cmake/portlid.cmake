@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+# How a room becomes a library. A room links only to what its line in userspace/CMakeLists.txt
+# names, and headers are reached as "room/header.hpp", so an include against the arrows of the
+# README does not compile (tests/check/layering greps the rest).
+
+find_package(PkgConfig REQUIRED)
+
+add_library(portlid_flags INTERFACE)
+target_compile_options(portlid_flags INTERFACE
+    -Wall -Wextra -Wconversion -Wshadow -Wno-missing-field-initializers
+    -fstack-protector-strong -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
+if(PORTLID_WERROR)
+    target_compile_options(portlid_flags INTERFACE -Werror)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Debug") # debug always means sanitizers
+    target_compile_options(portlid_flags INTERFACE
+        -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+    target_link_options(portlid_flags INTERFACE -fsanitize=address,undefined)
+else()
+    target_compile_options(portlid_flags INTERFACE -D_FORTIFY_SOURCE=2)
+    target_link_options(portlid_flags INTERFACE -Wl,-z,relro,-z,now)
+endif()
+target_include_directories(portlid_flags INTERFACE
+    ${CMAKE_SOURCE_DIR}/userspace ${CMAKE_SOURCE_DIR}/bpf)
+
+# portlid_room(NAME [ROOMS room...] [LIBS lib...] [PKG module...])
+function(portlid_room name)
+    cmake_parse_arguments(ROOM "" "" "ROOMS;LIBS;PKG" ${ARGN})
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
+    list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
+    if(NOT sources)
+        return()
+    endif()
+    add_library(portlid_${name} STATIC ${sources})
+    target_link_libraries(portlid_${name} PUBLIC portlid_flags ${ROOM_LIBS})
+    foreach(room ${ROOM_ROOMS})
+        if(TARGET portlid_${room})
+            target_link_libraries(portlid_${name} PUBLIC portlid_${room})
+        endif()
+    endforeach()
+    foreach(module ${ROOM_PKG})
+        string(REGEX REPLACE "[^a-z0-9]" "_" id ${module})
+        pkg_check_modules(PC_${id} REQUIRED IMPORTED_TARGET GLOBAL ${module})
+        target_link_libraries(portlid_${name} PUBLIC PkgConfig::PC_${id})
+    endforeach()
+endfunction()
+
+# portlid_test(LABEL DIR ROOMS room...): one GoogleTest program of all *.cpp in DIR, run under LABEL.
+function(portlid_test label dir)
+    cmake_parse_arguments(TEST "" "" "ROOMS;LIBS" ${ARGN})
+    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${dir}/*.cpp)
+    if(NOT sources)
+        return()
+    endif()
+    get_filename_component(room ${dir} NAME)
+    set(target ${label}_${room})
+    add_executable(${target} ${sources})
+    foreach(room ${TEST_ROOMS})
+        if(TARGET portlid_${room})
+            target_link_libraries(${target} PRIVATE portlid_${room})
+        endif()
+    endforeach()
+    target_link_libraries(${target} PRIVATE portlid_flags ${TEST_LIBS} GTest::gmock GTest::gtest_main)
+    target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+    target_compile_definitions(${target} PRIVATE
+        PORTLID_SOURCE_DIR="${CMAKE_SOURCE_DIR}" PORTLID_BINARY="${CMAKE_BINARY_DIR}/portlid")
+    add_test(NAME ${target} COMMAND ${target} --gtest_brief=1)
+    set_tests_properties(${target} PROPERTIES LABELS ${label} TIMEOUT 300)
+endfunction()

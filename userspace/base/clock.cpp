@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/clock.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <charconv>
+#include <ctime>
+
+namespace portlid {
+
+namespace {
+
+std::uint64_t read_ns(clockid_t clock) {
+    timespec time{};
+    clock_gettime(clock, &time);
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000ULL +
+           static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+std::optional<std::uint64_t> unit_seconds(std::string_view unit) {
+    if (unit == "s") return 1;
+    if (unit == "m") return 60;
+    if (unit == "h") return 3600;
+    if (unit == "d") return 86400;
+    return std::nullopt;
+}
+
+}  // namespace
+
+BootTime boot_now() {
+    return {read_ns(CLOCK_BOOTTIME)};
+}
+
+WallTime wall_now() {
+    return WallTime(std::chrono::nanoseconds(read_ns(CLOCK_REALTIME)));
+}
+
+WallTime to_wall(BootTime instant) {
+    const auto age = static_cast<std::int64_t>(boot_now().ns - instant.ns);
+    return wall_now() - std::chrono::nanoseconds(age);
+}
+
+std::string to_rfc3339(WallTime time) {
+    const auto total = time.time_since_epoch().count();
+    const auto seconds = static_cast<std::time_t>(total / 1'000'000'000);
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:09}Z", fmt::gmtime(seconds),
+                       total % 1'000'000'000);
+}
+
+std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
+    std::uint64_t amount = 0;
+    const auto* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, amount);
+    if (error != std::errc() || stop == text.data()) return std::nullopt;
+    if (stop == end) return amount == 0 ? std::optional(std::chrono::nanoseconds(0)) : std::nullopt;
+    const auto seconds = unit_seconds({stop, static_cast<std::size_t>(end - stop)});
+    if (!seconds || amount > 9'000'000'000ULL / *seconds) return std::nullopt;
+    return std::chrono::seconds(amount * *seconds);
+}
+
+}  // namespace portlid

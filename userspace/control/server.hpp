@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// HTTP/1.1 + JSON on a unix socket (contract §1). The server knows paths and permissions; what the
+// answers are comes in through Api. Single-threaded: the owner polls fd() and calls serve().
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace portlid::control {
+
+struct Request {
+    std::string path;                          // "/v1/ports"
+    std::map<std::string, std::string> query;  // decoded
+    std::string body;                          // POST, at most 1 MiB
+    std::uint32_t peer_uid = 0;
+    std::uint32_t peer_pid = 0;
+};
+
+struct Response {
+    unsigned status = 200;
+    std::string body;  // JSON; errors are {"error":{"message","hint","exit_code"}}
+};
+[[nodiscard]] Response error_response(unsigned status, const Error& error);
+
+class Api {
+public:
+    virtual ~Api() = default;
+    virtual Response get(const Request& request) = 0;   // anything under /v1 but the stream
+    virtual Response post(const Request& request) = 0;  // only called for peer uid 0
+    // JSON lines newer than `after`; the new position comes back in `after`.
+    virtual std::vector<std::string> events_after(std::uint64_t& after, const Request& request) = 0;
+};
+
+class Server {
+public:
+    // Listens on runtime_dir/portlid.sock (directory 0755, socket 0660, group `portlid` where it
+    // exists). A live sensor there is refused; a stale socket is replaced.
+    [[nodiscard]] static Result<std::unique_ptr<Server>> listen(
+        const std::filesystem::path& runtime_dir, Api& api);
+    virtual ~Server() = default;
+    [[nodiscard]] virtual int fd() const = 0;
+    virtual void serve() = 0;          // runs what is ready; never blocks
+    virtual void wake_followers() = 0; // new events exist
+};
+
+}  // namespace portlid::control

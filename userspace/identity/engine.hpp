@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a container engine says about its containers: GET requests on its unix socket only.
+// Every answer is untrusted: time-outs, size caps, depth caps; a bad answer changes nothing but
+// the names shown. Runs on a thread of its own; others read immutable snapshots.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/address.hpp"
+#include "base/result.hpp"
+
+namespace portlid::identity {
+
+struct PublishedPort {
+    std::uint8_t protocol = 6;  // IPPROTO_*
+    IpAddress host_address;     // any() = every address of that family
+    HostPort host_port;
+    HostPort container_port;
+    IpAddress container_address;  // any() when not known
+};
+
+struct Container {
+    std::string id;     // 64 hex digits
+    std::string name;   // without the leading slash
+    std::string image;
+    std::string compose_project;  // empty when not from compose
+    std::string compose_service;
+    std::uint32_t pid = 0;        // init process in the host's pid namespace; 0 = not running
+    bool host_network = false;
+    std::vector<PublishedPort> published;
+};
+
+struct EngineSnapshot {
+    std::uint64_t version = 0;  // grows with every successful sync
+    bool reachable = false;
+    std::string endpoint;
+    std::string problem;  // why not reachable, or what was wrong with the last answer
+    std::map<std::string, Container> containers;  // by id; tombstones of the last 10 minutes too
+    // Full or 12-digit id.
+    [[nodiscard]] const Container* find(std::string_view id) const;
+};
+
+// One GET on a unix-socket HTTP endpoint. `unix:///path`; anything else is refused with exit 2.
+[[nodiscard]] Result<std::string> engine_get(const std::string& endpoint, const std::string& path,
+                                             std::size_t limit_bytes);
+// One full listing (GET /containers/json, /containers/{id}/json), parsed.
+[[nodiscard]] Result<EngineSnapshot> engine_list(const std::string& endpoint);
+// Parses the two answers; exposed for tests and fuzzing. Never throws.
+[[nodiscard]] Result<std::vector<Container>> parse_container_list(std::string_view json);
+[[nodiscard]] Result<Container> parse_container_inspect(std::string_view json);
+
+// Follows one endpoint: full sync at start, on every event (debounced 100 ms) and on reconnect.
+// `on_change` is called on the watcher's thread after each new snapshot.
+class EngineWatcher {
+public:
+    EngineWatcher(std::string endpoint, std::function<void()> on_change);
+    ~EngineWatcher();  // stops the thread within a second even if the engine hangs
+    EngineWatcher(const EngineWatcher&) = delete;
+    EngineWatcher& operator=(const EngineWatcher&) = delete;
+    [[nodiscard]] std::shared_ptr<const EngineSnapshot> snapshot() const;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace portlid::identity

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// What procfs says of a process. The root directory is an argument, so tests give recorded trees.
+// All texts are untrusted bytes of somebody else; callers print them through printable().
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace portlid::identity {
+
+struct Process {
+    std::uint32_t pid = 0;
+    std::uint32_t ppid = 0;
+    std::uint32_t uid = 0;
+    std::string user;     // name for uid by the host's user database, else the number
+    std::string comm;
+    std::string exe;      // readlink of exe, " (deleted)" kept; empty when not readable
+    std::string cgroup;   // path in the v2 hierarchy ("0::" line), or the longest v1 one
+    std::string unit;     // systemd unit in the cgroup path, empty when none
+    std::string container_id;  // 64 hex digits by the cgroup path, empty when none
+    std::uint64_t start_ticks = 0;  // field 22 of stat: with pid, one process for good
+    std::uint32_t netns = 0;        // inode of ns/net; 0 when not readable
+    std::vector<std::string> argv;  // at most 64 entries of 4096 bytes
+};
+
+class ProcRoot {
+public:
+    explicit ProcRoot(std::filesystem::path root = "/proc") : root_(std::move(root)) {}
+    // None when the process is gone (or gone half-way through reading).
+    [[nodiscard]] std::optional<Process> read(std::uint32_t pid) const;
+    [[nodiscard]] std::vector<std::uint32_t> pids() const;
+    // Socket inode -> pids that hold a descriptor of it; one pass over all fd directories.
+    [[nodiscard]] std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> socket_holders()
+        const;
+    // Network namespace inode -> one pid inside it.
+    [[nodiscard]] std::unordered_map<std::uint32_t, std::uint32_t> network_namespaces() const;
+
+private:
+    std::filesystem::path root_;
+};
+
+// The container id in a cgroup path, by the outermost runtime level: /docker/<id>,
+// docker-<id>.scope, libpod-<id>.scope, cri-containerd-<id>.scope, kubepods. A name that a
+// container created below its own level never wins.
+[[nodiscard]] std::string container_id_of(std::string_view cgroup_path);
+// The systemd unit in a cgroup path: the last *.service / *.scope / *.socket component.
+[[nodiscard]] std::string unit_of(std::string_view cgroup_path);
+
+}  // namespace portlid::identity

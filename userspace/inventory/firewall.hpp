@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// What UFW would say of a port, from its own files as this process sees them (mount namespace
+// included). Reads only; knows the difference between what UFW says and what a DNATed packet does.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/address.hpp"
+
+namespace portlid::inventory {
+
+enum class UfwAnswer : std::uint8_t { Allow, Deny, Reject, Limit, Restricted, Inactive, Absent };
+[[nodiscard]] const char* to_string(UfwAnswer answer);  // contract §5 words, lower case
+
+// One `### tuple ###` line of user.rules / user6.rules.
+struct UfwRule {
+    UfwAnswer action = UfwAnswer::Deny;  // allow, deny, reject, limit
+    std::optional<std::uint8_t> protocol;  // none = any
+    std::uint16_t first_port = 0;  // 0..65535 = any port
+    std::uint16_t last_port = 65535;
+    Cidr source;
+    Cidr destination;
+    std::string interface_in;  // empty = any
+    bool routed = false;       // `ufw route`: FORWARD, not INPUT
+};
+
+class Ufw {
+public:
+    // `etc` is normally "/etc". Never fails: no UFW is an answer, garbage lines are counted.
+    [[nodiscard]] static Ufw read(const std::filesystem::path& etc = "/etc");
+    // For a new flow from anywhere to this host's own port. Restricted: some sources only.
+    [[nodiscard]] UfwAnswer answer(std::uint8_t protocol, const IpAddress& address,
+                                   HostPort port) const;
+    [[nodiscard]] bool active() const { return active_; }
+    [[nodiscard]] bool installed() const { return installed_; }
+    [[nodiscard]] unsigned unreadable_lines() const { return unreadable_lines_; }
+
+private:
+    bool installed_ = false;
+    bool active_ = false;
+    bool ipv6_ = true;
+    UfwAnswer default_input_ = UfwAnswer::Deny;
+    std::vector<UfwRule> rules_;
+    unsigned unreadable_lines_ = 0;
+};
+
+}  // namespace portlid::inventory

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Model -> image: the flat structure of abi/image.h that kernel and native pipeline both read.
+// Deterministic: the same policy gives the same bytes.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "abi/image.h"
+#include "base/result.hpp"
+#include "policy/model.hpp"
+
+namespace portlid::policy {
+
+// What a rule index in the image means to a person.
+struct RuleName {
+    std::string name;    // "web", "public default", "built-in martian"
+    std::string source;  // "policy.yaml:6" or "built-in"
+};
+
+struct CompiledPolicy {
+    std::unique_ptr<policy_image> image;  // ~3.3 MiB; head.generation etc. filled by the publisher
+    std::vector<trie_node> nodes;         // child indices count from 0 in this vector
+    std::vector<RuleName> rules;          // by decision.rule
+    std::vector<std::string> zones;       // zone names by index
+    std::string hash;                     // sha256 over the image's meaning and the rule names
+};
+
+struct CompileOptions {
+    bool cap_to_monitor = false;  // --mode monitor: nothing in the image enforces
+};
+
+[[nodiscard]] Result<CompiledPolicy> compile(const Policy& policy, CompileOptions options = {});
+
+// True when some rule of the image would really drop.
+[[nodiscard]] bool enforces(const policy_image& image);
+
+}  // namespace portlid::policy
