@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// One cheap hash of an address, the same in the kernel and in the policy compiler: it places
+// `addresses:` in image.destinations and spreads sources over budget buckets. Not keyed: a
+// collision costs a probe or shares a budget, it never changes whose rule decides.
+#pragma once
+
+#include "abi/types.h"
+
+static inline __u32 hash_address(const struct ip_bytes *address) {
+    __u64 low, high, mixed;
+    __builtin_memcpy(&high, address->bytes, 8);
+    __builtin_memcpy(&low, address->bytes + 8, 8);
+    mixed = (low ^ (high << 1)) * 0x9e3779b97f4a7c15ull;
+    mixed ^= mixed >> 29;
+    mixed = (mixed + high) * 0xbf58476d1ce4e5b9ull;
+    return (__u32)(mixed >> 32);
+}
