@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The only code that reserves ring space. A record that finds its ring full is counted, exactly,
+// in lost[kind]; userspace turns the count into a sensor.gap event.
+#pragma once
+
+#include "lib/maps.h"
+
+// Adds one; atomic, since softirq code may interrupt a program on the same CPU.
+static __always_inline void count_one(void* per_cpu_array, __u32 index) {
+    __u64* slot = bpf_map_lookup_elem(per_cpu_array, &index);
+    if (slot) __sync_fetch_and_add(slot, 1);
+}
+
+static __always_inline void count_health(enum health_counter which) {
+    count_one(&health, which);
+}
+
+static __always_inline void count_lost(enum event_kind kind) {
+    count_one(&lost, kind);
+}
+
+// `size_bytes` must be a constant, sizeof the record. The head is filled in, the rest is not
+// zeroed: the caller writes every member. NULL (already counted) when the ring is full; otherwise
+// event_submit must follow.
+static __always_inline void* event_reserve(void* ring, enum event_kind kind, __u32 size_bytes) {
+    struct event_head* head = bpf_ringbuf_reserve(ring, size_bytes, 0);
+    if (!head) {
+        count_lost(kind);
+        return 0;
+    }
+    head->boot_ns = bpf_ktime_get_boot_ns();
+    head->size = size_bytes;
+    head->abi_version = PORTLID_ABI_VERSION;
+    head->kind = (__u16)kind;
+    return head;
+}
+
+// The reader polls every ~25 ms; waking it for each record would cost more than all the rest
+// (an IPI, ~3 us). Only a ring that is a quarter full wakes it early.
+static __always_inline void event_submit(void* ring, void* record) {
+    __u64 waiting_bytes = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+    __u64 ring_bytes = bpf_ringbuf_query(ring, BPF_RB_RING_SIZE);
+    __u64 flags = waiting_bytes >= ring_bytes / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+    bpf_ringbuf_submit(record, flags);
+}
