@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The seam of the pipeline: where bytes and look-ups come from. In the kernel that is the program
+// context and maps, natively an array and plain tables; the pipeline is the same source either way.
+//
+// Each backend defines struct frame (the packet, and the way to the tables) and:
+//   int   frame_read(frame, offset, to, size)        0, or -1 beyond the end
+//   int   own_address(frame, address)                this host owns it
+//   __u32 network_kind(frame, address)               NETWORK_*, longest prefix; 0 = none
+//   __u64 flow_last_egress_ns(frame, key)            0 = no such flow
+//   int   conntrack_direction(frame, facts, inverse) CONNTRACK_*
+//   __u32 trie_child(frame, image, node, nibble)     entry of a trie node; TRIE_LEAF on bad index
+//   int   budget_take(frame, source, kind, per_second) 1 while the source's budget lasts
+//   __u64 boot_time_ns(frame)
+//
+// struct frame has at least: length_bytes, own_mac (low 48 bits, as on the wire, 0 = unknown),
+// offloaded_vlan (TCI that the NIC took off, 0 = none), layer3 (no Ethernet header).
+#pragma once
+
+#define CONNTRACK_NONE 0
+#define CONNTRACK_ORIGINAL 1
+#define CONNTRACK_REPLY 2
+
+#define BUDGET_FRAGMENT 1u
+#define BUDGET_ICMP_ERROR 2u
+
+#ifdef __bpf__
+#include "lib/backend_kernel.h"
+#else
+#include "lib/backend_native.h"
+#endif

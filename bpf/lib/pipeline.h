@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The verdict: one function from packet facts to (reason, verdict, rule), in the order of the
+// decision table in the README. Compiled for XDP, for tc and natively; there is no other copy.
+//
+// Cheaper orders are used only where the verdict stays the same: a pure SYN never looks up a flow
+// (it cannot be a reply), a source is looked up only where a set could change the outcome.
+#pragma once
+
+#include "lib/decide.h"
+#include "lib/quoted.h"
+
+struct judgement {
+    __u16 rule;
+    __u8 reason;   // enum reason
+    __u8 verdict;  // enum verdict_word
+    __u8 mark;     // 1 = a stranger asked first here (see lib/flow.h)
+};
+
+#define FRAGMENTS_PER_SECOND 2000u
+#define ICMP_ERRORS_PER_SECOND 50u
+#define SECOND_NS 1000000000ull
+#define FLOW_IDLE_NS (300u * SECOND_NS)      // UDP and others: since our last packet
+#define ECHO_IDLE_NS (60u * SECOND_NS)
+
+enum destination_kind { DESTINATION_OWN, DESTINATION_ROUTED, DESTINATION_CONTAINER,
+                        DESTINATION_TRANSIT };
+
+static inline struct judgement pass(__u8 why, __u16 rule) {
+    struct judgement result = {rule, why, VERDICT_allow, 0};
+    return result;
+}
+
+static inline struct judgement refuse(__u8 why, __u16 rule, int enforce) {
+    struct judgement result = {rule, why, enforce ? VERDICT_drop : VERDICT_would_drop, 0};
+    return result;
+}
+
+static inline int is_multicast(const struct ip_bytes *address, __u8 family) {
+    return family == 4 ? (address->bytes[12] & 0xf0) == 0xe0 : address->bytes[0] == 0xff;
+}
+
+static inline int is_all_ones(const struct ip_bytes *address) {
+    return (address->bytes[12] & address->bytes[13] & address->bytes[14] & address->bytes[15]) ==
+           0xff;
+}
+
+static inline int high_bytes_zero(const struct ip_bytes *address) {
+    __u64 high;
+    __builtin_memcpy(&high, address->bytes, 8);
+    return high == 0;
+}
+
+// Row 2: 127/8, ::1, and addresses in ::ffff:0:0/96, which mean IPv4 and never travel as IPv6.
+static inline int never_on_a_wire(const struct ip_bytes *address, __u8 family) {
+    const __u8 *b = address->bytes;
+    __u32 third;
+    if (family == 4) return b[12] == 127;
+    if (!high_bytes_zero(address)) return 0;
+    __builtin_memcpy(&third, b + 8, 4);
+    if (third == 0xffff0000u) return 1;  // bytes 00 00 ff ff, little-endian
+    return third == 0 && b[12] == 0 && b[13] == 0 && b[14] == 0 && b[15] == 1;
+}
+
+static inline int is_martian(const struct frame *frame, const struct packet_facts *facts) {
+    const struct ip_bytes *source = &facts->source;
+    if (never_on_a_wire(source, facts->family)) return 1;
+    if (never_on_a_wire(&facts->destination, facts->family)) return 1;
+    if (is_multicast(source, facts->family)) return 1;
+    if (facts->family == 4 && is_all_ones(source)) return 1;
+    return own_address(frame, source);
+}
+
+// Row 3 without the ICMP errors: neighbour discovery (RFC 4861: hop limit 255), multicast
+// listener reports (RFC 2710, 3810: hop limit 1), IGMP, and DHCP servers' answers.
+static inline int is_essential(const struct packet_facts *facts) {
+    __u8 type = facts->icmp_type;
+    if (facts->protocol == PROTOCOL_UDP) {
+        if (facts->family == 4)
+            return facts->source_port_host == 67 && facts->destination_port_host == 68;
+        return facts->source_port_host == 547 && facts->destination_port_host == 546 &&
+               facts->source.bytes[0] == 0xfe && (facts->source.bytes[1] & 0xc0) == 0x80;
+    }
+    if (facts->family == 4) return facts->protocol == PROTOCOL_IGMP;
+    if (facts->protocol != PROTOCOL_ICMPV6) return 0;
+    if (type >= 133 && type <= 137) return facts->hop_limit == 255;
+    return ((type >= 130 && type <= 132) || type == 143) && facts->hop_limit == 1;
+}
+
+static inline int is_icmp_error(const struct packet_facts *facts) {
+    __u8 type = facts->icmp_type;
+    if (!is_icmp(facts)) return 0;
+    if (facts->family == 4) return type == 3 || type == 11 || type == 12;
+    return type >= 1 && type <= 4;
+}
+
+static inline __u64 idle_limit_ns(__u8 protocol) {
+    if (protocol == PROTOCOL_TCP) return ~0ull;
+    if (protocol == PROTOCOL_ICMP || protocol == PROTOCOL_ICMPV6) return ECHO_IDLE_NS;
+    return FLOW_IDLE_NS;
+}
+
+static inline int flow_is_live(const struct frame *frame, const struct flow_key *key) {
+    __u64 last = flow_last_egress_ns(frame, key);
+    if (!last) return 0;
+    return boot_time_ns(frame) - last <= idle_limit_ns(key->protocol);
+}
+
+// The key of the flow that `facts`, coming in, belongs to.
+static inline void ingress_key(const struct packet_facts *facts, struct flow_key *key) {
+    key->local = facts->destination;
+    key->remote = facts->source;
+    key->local_port_host = facts->destination_port_host;
+    key->remote_port_host = facts->source_port_host;
+    key->protocol = facts->protocol;
+}
+
+// Row 5. Never for a SYN without ACK, whatever else is set: that asks, it does not answer.
+static inline int is_reply(const struct frame *frame, const struct packet_facts *facts) {
+    struct flow_key key;
+    if (facts->protocol == PROTOCOL_TCP && (facts->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+        return 0;
+    if (is_icmp(facts) && !is_echo(facts, 0)) return 0;
+    __builtin_memset(&key, 0, sizeof(key));
+    ingress_key(facts, &key);
+    if (flow_is_live(frame, &key)) return 1;
+    return conntrack_direction(frame, facts, 0) == CONNTRACK_REPLY;
+}
+
+static inline enum destination_kind classify_destination(const struct frame *frame,
+                                                         const struct packet_facts *facts) {
+    __u32 kind;
+    if (own_address(frame, &facts->destination)) return DESTINATION_OWN;
+    if (is_multicast(&facts->destination, facts->family)) return DESTINATION_OWN;
+    if (facts->family == 4 && is_all_ones(&facts->destination)) return DESTINATION_OWN;
+    kind = network_kind(frame, &facts->destination);
+    if (kind == NETWORK_CONTAINER) return DESTINATION_CONTAINER;
+    if (kind == NETWORK_ROUTED) return DESTINATION_ROUTED;
+    if (kind == NETWORK_BROADCAST) return DESTINATION_OWN;
+    // An address of the wire's own prefix that we do not know (yet) counts as ours, unless the
+    // frame goes to somebody else's station: a VM, a macvlan container.
+    if (kind == NETWORK_CONNECTED && !facts->foreign_mac) return DESTINATION_OWN;
+    return DESTINATION_TRANSIT;
+}
+
+static inline int source_is_denied(const struct frame *frame, const struct policy_image *image,
+                                   const struct packet_facts *facts) {
+    __u32 class_id;
+    if (!(image->head.flags & IMAGE_HAS_DENY)) return 0;
+    class_id = source_class(frame, image, &facts->source, facts->family);
+    return (image->source_class_flags[class_id] & SOURCE_DENIED) != 0;
+}
+
+// The error is about a flow of ours, or about an answer of a port that is open to that peer.
+static inline int quotes_known_flow(const struct frame *frame, const struct policy_image *image,
+                                    __u32 zone_index, const struct packet_facts *facts) {
+    struct flow_key key;
+    __builtin_memset(&key, 0, sizeof(key));
+    if (parse_quoted(frame, facts, &key)) return 0;
+    if (flow_is_live(frame, &key)) return 1;
+    if (key.protocol != PROTOCOL_TCP && key.protocol != PROTOCOL_UDP) return 0;
+    return port_decision(frame, image, zone_index, key.protocol, key.local_port_host, &key.remote,
+                         &key.local, facts->family)
+        ->allow;
+}
+
+static inline struct judgement judge_icmp_error(const struct frame *frame,
+                                                const struct policy_image *image,
+                                                __u32 zone_index,
+                                                const struct packet_facts *facts) {
+    const struct zone_rules *zone = &image->zones[zone_index & (MAX_ZONES - 1)];
+    if (quotes_known_flow(frame, image, zone_index, facts)) return pass(REASON_essential, 0);
+    if (budget_take(frame, &facts->source, BUDGET_ICMP_ERROR, ICMP_ERRORS_PER_SECOND))
+        return pass(REASON_essential, 0);
+    return refuse(REASON_limited, 0, zone->enforce);
+}
+
+// Rows 8, 9, 11, 13 and 14 for TCP and UDP.
+static inline struct judgement judge_port(const struct frame *frame,
+                                          const struct policy_image *image, __u32 zone_index,
+                                          const struct packet_facts *facts,
+                                          enum destination_kind kind) {
+    const struct zone_rules *zone = &image->zones[zone_index & (MAX_ZONES - 1)];
+    const struct decision *decision =
+        port_decision(frame, image, zone_index, facts->protocol, facts->destination_port_host,
+                      &facts->source, &facts->destination, facts->family);
+    struct judgement result;
+    if (decision->failsafe) {
+        if (kind == DESTINATION_OWN) return pass(REASON_failsafe, decision->rule);
+        decision = zone_decision(image, zone);
+    }
+    // The deny set matters only where it changes the outcome.
+    if ((decision->allow || decision->enforce != zone->enforce) &&
+        source_is_denied(frame, image, facts))
+        return refuse(REASON_denied, zone->deny_rule, zone->enforce);
+    if (decision->allow) return pass(decision->reason, decision->rule);
+    result = refuse(decision->reason, decision->rule, decision->enforce);
+    result.mark = facts->protocol == PROTOCOL_UDP;
+    return result;
+}
+
+// Rows 9, 10 and 14 for everything without ports.
+static inline struct judgement judge_protocol(const struct frame *frame,
+                                              const struct policy_image *image, __u32 zone_index,
+                                              const struct packet_facts *facts) {
+    const struct zone_rules *zone = &image->zones[zone_index & (MAX_ZONES - 1)];
+    struct judgement result;
+    if (source_is_denied(frame, image, facts))
+        return refuse(REASON_denied, zone->deny_rule, zone->enforce);
+    if (is_icmp(facts) && is_echo(facts, 1)) {
+        if (zone->ping_allow) return pass(REASON_ping, zone->ping_rule);
+        return refuse(REASON_ping_denied, zone->ping_rule, zone->enforce);
+    }
+    if (zone->protocols[facts->protocol >> 6] >> (facts->protocol & 63) & 1)
+        return pass(REASON_protocol, zone->protocol_rule);
+    result = refuse(REASON_protocol_denied, zone->protocol_rule, zone->enforce);
+    result.mark = !is_icmp(facts);
+    return result;
+}
+
+// Rows 5 to 14: an IP packet that is well-formed and not essential.
+static inline struct judgement judge_flow(const struct frame *frame,
+                                          const struct policy_image *image, __u32 zone_index,
+                                          const struct packet_facts *facts) {
+    const struct zone_rules *zone = &image->zones[zone_index & (MAX_ZONES - 1)];
+    enum destination_kind kind = classify_destination(frame, facts);
+    if (kind == DESTINATION_TRANSIT && zone->transit_allow)
+        return pass(REASON_transit, zone->transit_rule);
+    if (is_reply(frame, facts)) return pass(REASON_reply, 0);
+    if (kind == DESTINATION_TRANSIT)
+        return refuse(REASON_transit, zone->transit_rule, zone->enforce);
+    if (kind == DESTINATION_CONTAINER)
+        return refuse(REASON_direct_to_container, zone->direct_rule, zone->enforce);
+    if (facts->protocol == PROTOCOL_TCP || facts->protocol == PROTOCOL_UDP)
+        return judge_port(frame, image, zone_index, facts, kind);
+    return judge_protocol(frame, image, zone_index, facts);
+}
+
+// Parses and judges one frame that came in through zone `zone_index`. `facts` must be zeroed and
+// is filled for the event.
+static inline struct judgement judge(const struct frame *frame, const struct policy_image *image,
+                                     __u32 zone_index, struct packet_facts *facts) {
+    const struct zone_rules *zone = &image->zones[zone_index & (MAX_ZONES - 1)];
+    int status = parse_frame(frame, facts);
+    if (status == PARSE_NOT_IP) return pass(REASON_not_ip, 0);
+    if (status == PARSE_MALFORMED) return refuse(REASON_malformed, 0, zone->enforce);
+    if (is_martian(frame, facts)) return refuse(REASON_martian, 0, zone->enforce);
+    if (facts->fragment == FRAGMENT_LATER) {
+        if (budget_take(frame, &facts->source, BUDGET_FRAGMENT, FRAGMENTS_PER_SECOND))
+            return pass(REASON_fragment, 0);
+        return refuse(REASON_fragment_flood, 0, zone->enforce);
+    }
+    if (is_essential(facts)) return pass(REASON_essential, 0);
+    if (is_icmp_error(facts)) return judge_icmp_error(frame, image, zone_index, facts);
+    return judge_flow(frame, image, zone_index, facts);
+}
