@@ -257,6 +257,7 @@ struct sock {
     __u16 sk_protocol;
     __u16 sk_type;
     __u32 sk_max_ack_backlog;
+    __u8 sk_kern_sock : 1;
 };
 
 struct socket {
