@@ -30,14 +30,17 @@ lab_spawn() {
 }
 
 # lab_exec HOST CMD...: the command's own exit code comes back.
-lab_exec() (
-    host=$1
+lab_exec() (lab_enter "$@")
+
+# lab_enter HOST CMD...: becomes the command, so that signals to this process reach it.
+lab_enter() {
+    local host=$1 pid
     shift
     pid=$(cat "$LAB_DIR/hosts/$host")
     echo "$BASHPID" >"$(lab_leaf "$host")/cgroup.procs"
     [ "$host" != host ] || export DOCKER_CONFIG=/run/docker-cli DOCKER_HOST=unix:///run/docker.sock
     exec nsenter --target "$pid" --net --mount --wdns="$PWD" -- "$@"
-)
+}
 
 # lab_holder HOST: makes HOST's namespaces, kept by one sleeping process.
 lab_holder() {
