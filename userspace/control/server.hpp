@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // HTTP/1.1 + JSON on a unix socket (contract §1). The server knows paths and permissions; what the
-// answers are comes in through Api. Single-threaded: the owner polls fd() and calls serve().
+// answers are comes in through Api. Single-threaded: the owner polls fd() for POLLIN and calls
+// serve(); the server keeps its own timer behind fd(), no tick is needed.
+//
+// Limits: 64 connections (the last 16 for root), 1 MiB body, 32 KiB of headers, 10 s for a request
+// to be complete, 30 s for an answer to be read. A follower of /v1/events?follow=1 has no time
+// limit; one that is 1 MiB behind gets a gap line and its stream ends.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -28,6 +34,8 @@ struct Response {
     std::string body;  // JSON; errors are {"error":{"message","hint","exit_code"}}
 };
 [[nodiscard]] Response error_response(unsigned status, const Error& error);
+// 501 for a path of the contract that this version does not serve.
+[[nodiscard]] Response not_built_response(std::string_view what);
 
 class Api {
 public:
@@ -36,6 +44,8 @@ public:
     virtual Response post(const Request& request) = 0;  // only called for peer uid 0
     // JSON lines newer than `after`; the new position comes back in `after`.
     virtual std::vector<std::string> events_after(std::uint64_t& after, const Request& request) = 0;
+    // A sensor.gap line that tells one slow follower how many lines it did not get.
+    virtual std::string gap_line(std::uint64_t count) = 0;
 };
 
 class Server {
@@ -46,8 +56,8 @@ public:
         const std::filesystem::path& runtime_dir, Api& api);
     virtual ~Server() = default;
     [[nodiscard]] virtual int fd() const = 0;
-    virtual void serve() = 0;          // runs what is ready; never blocks
-    virtual void wake_followers() = 0; // new events exist
+    virtual void serve() = 0;           // runs what is ready; never blocks
+    virtual void wake_followers() = 0;  // new events exist
 };
 
 }  // namespace portlid::control
