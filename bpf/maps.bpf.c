@@ -20,12 +20,12 @@
 //                 Readers: post_bind4/6, set_state. As many as sockets that called bind(), freed
 //                 with them. No memory: the port counts as asked for (an ephemeral bind looks
 //                 deliberate).
-// lost            per CPU, key enum event_kind, value u64 records that found their ring full.
-// Writer:
-//                 lib/emit.h. Reader: kernel, once a second. An array is never full.
-// health          per CPU, key enum health_counter, value u64. Writers: every program. Reader:
-// kernel,
-//                 once a second. An array is never full.
+// lost            per CPU, key enum event_kind, value u64: records that found their ring full.
+//                 Writer: lib/emit.h. Reader: kernel, once a second. Never full (an array).
+// health          per CPU, key enum health_counter, value u64. Writers: every program.
+//                 Reader: kernel, once a second. Never full (an array).
+// packet_scratch  per CPU, one struct packet_facts a program. Writer and reader: that program.
+// Never full.
 #define PORTLID_DEFINE_MAPS
 #include "lib/maps.h"
 

@@ -162,6 +162,23 @@ struct __sk_buff {
     __u32 data_meta;
 };
 
+struct bpf_sock_tuple {
+    union {
+        struct {
+            __be32 saddr;
+            __be32 daddr;
+            __be16 sport;
+            __be16 dport;
+        } ipv4;
+        struct {
+            __be32 saddr[4];
+            __be32 daddr[4];
+            __be16 sport;
+            __be16 dport;
+        } ipv6;
+    };
+};
+
 // ---- kernel internals, relocated at load time -------------------------------------------------
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -266,6 +283,10 @@ struct socket {
 
 struct tcp_sock {
     bool is_mptcp;
+};
+
+struct nf_conn {
+    unsigned long status;
 };
 
 #pragma clang attribute pop

@@ -10,15 +10,15 @@
 
 #include "types.h"
 
-#define MAX_ZONES 8u              // zone index 0..7
-#define PORT_PROTOCOLS 2u         // 0 = TCP, 1 = UDP
+#define MAX_ZONES 8u       // zone index 0..7
+#define PORT_PROTOCOLS 2u  // 0 = TCP, 1 = UDP
 #define PORTS 65536u
-#define MAX_RULE_SETS 4096u       // distinct combinations of services on one port; 0 = no service
+#define MAX_RULE_SETS 4096u  // distinct combinations of services on one port; 0 = no service
 #define MAX_DECISIONS 4096u
 #define MAX_CELLS 262144u         // sum over rule sets of sources x destinations
 #define MAX_SOURCE_CLASSES 4096u  // distinct combinations of sets an address may be in; 0 = none
 #define MAX_DESTINATION_CLASSES 64u
-#define DESTINATION_SLOTS 512u    // open-addressed; power of two
+#define DESTINATION_SLOTS 512u  // open-addressed; power of two
 #define DESTINATION_PROBES 16u
 #define TRIE_ROOT_BITS 16u
 #define TRIE_ROOT_SIZE 65536u
@@ -28,12 +28,12 @@
 // One outcome of the policy for a new flow: what reason, whether it passes, whose rule said so,
 // and whether that rule enforces. Index 0 of image.decisions is never used.
 struct decision {
-    __u16 rule;         // index into the generation's rule list (names live in userspace)
-    __u8 reason;        // enum reason
-    __u8 allow;         // 1 = passes
-    __u8 enforce;       // 0 = a drop is only a would_drop
-    __u8 failsafe;      // 1 = stands before bans and deny sets (row 8)
-    __u16 condition;    // 0 = none; else index of a runtime condition (limit, owner), issue 2 on
+    __u16 rule;       // index into the generation's rule list (names live in userspace)
+    __u8 reason;      // enum reason
+    __u8 allow;       // 1 = passes
+    __u8 enforce;     // 0 = a drop is only a would_drop
+    __u8 failsafe;    // 1 = stands before bans and deny sets (row 8)
+    __u16 condition;  // 0 = none; else index of a runtime condition (limit, owner), issue 2 on
 };
 ABI_SIZE(struct decision, 8);
 
@@ -49,16 +49,16 @@ ABI_SIZE(struct rule_set, 8);
 
 // What the zone itself decides, outside any service.
 struct zone_rules {
-    __u64 existing_ns;        // `existing:`; ~0 = for ever
-    __u64 enforce_since_ns;   // boot time at which the zone began to enforce; 0 = it does not
-    __u64 protocols[4];       // bit n: IP protocol n may come in (row 10)
-    __u16 default_decision;   // row 14, index into decisions
-    __u16 ping_rule;          // rule index for rows 10 (ping), 10 (protocol), 6, 9 and built-in rows
+    __u64 existing_ns;       // `existing:`; ~0 = for ever
+    __u64 enforce_since_ns;  // boot time at which the zone began to enforce; 0 = it does not
+    __u64 protocols[4];      // bit n: IP protocol n may come in (row 10)
+    __u16 default_decision;  // row 14, index into decisions
+    __u16 ping_rule;         // rule index for rows 10 (ping), 10 (protocol), 6, 9 and built-in rows
     __u16 protocol_rule;
     __u16 transit_rule;
     __u16 deny_rule;
     __u16 direct_rule;
-    __u8 enforce;             // mode of rows 1-10 and 14
+    __u8 enforce;  // mode of rows 1-10 and 14
     __u8 ping_allow;
     __u8 transit_allow;
     __u8 reserved;
@@ -92,7 +92,7 @@ struct image_head {
     __u64 deadline_boot_ns;  // 0 = confirmed; else past it the previous image decides
     __u32 abi_version;
     __u32 flags;
-    __u32 trie_slot;         // which slot of trie_nodes belongs to this image
+    __u32 trie_slot;  // which slot of trie_nodes belongs to this image
     __u32 zone_count;
     __u32 source_classes;       // at least 1
     __u32 destination_classes;  // at least 1

@@ -11,11 +11,11 @@
 #define INTERFACE_SLOTS 64u
 #define INTERFACE_PROBES 8u
 struct interface_config {
-    __u32 ifindex;      // 0 = free slot
-    __u8 zone;          // index into image.zones
-    __u8 force_monitor; // 1 = nothing is dropped here (catch_all interfaces)
-    __u8 mac[6];        // own link-layer address; all zero on L3 devices
-    __u8 layer3;        // 1 = frames begin with the IP header
+    __u32 ifindex;       // 0 = free slot
+    __u8 zone;           // index into image.zones
+    __u8 force_monitor;  // 1 = nothing is dropped here (catch_all interfaces)
+    __u8 mac[6];         // own link-layer address; all zero on L3 devices
+    __u8 layer3;         // 1 = frames begin with the IP header
     __u8 reserved[3];
 };
 ABI_SIZE(struct interface_config, 16);
@@ -74,22 +74,35 @@ ABI_SIZE(struct verdict_key, 24);
 struct verdict_state {
     __u64 first_boot_ns;
     __u64 last_boot_ns;
-    __u64 packets;      // since the entry was made, the reported one included
-    __u64 reported;     // how many of them left as events of their own (0 or 1 a window)
-    __u64 window;       // boot time / EVENT_WINDOW_NS in which it was last reported
+    __u64 packets;   // since the entry was made, the reported one included
+    __u64 reported;  // how many of them left as events of their own (0 or 1 a window)
+    __u64 window;    // boot time / EVENT_WINDOW_NS in which it was last reported
 };
 ABI_SIZE(struct verdict_state, 40);
 #define EVENT_WINDOW_NS 10000000000ull
 #define EVENT_WINDOW_BUDGET 32u
 #define EVENT_SOURCE_BUDGET 8u
 
+// report_gates: under a flood, once the event budgets are out, only one drop in REPORT_SAMPLE goes
+// through the aggregation, counted as that many. The epoch (jiffies >> REPORT_EPOCH_SHIFT, a few
+// seconds) ends the sampling soon after the flood.
+#define REPORT_SAMPLE 128u
+#define REPORT_EPOCH_SHIFT 10
+struct report_gate {
+    __u64 epoch;
+    __u64 skip_left;
+};
+ABI_SIZE(struct report_gate, 16);
+
 // budgets and event_budgets: hashed buckets, window number in the high half, count in the low.
 #define BUDGET_BUCKETS 16384u
 
 // lost: per CPU, index = enum event_kind; records that found their ring full.
 // health: per CPU, index below.
-#define PORTLID_HEALTH(X) X(0, flow_inserts) X(1, flow_insert_failed) X(2, asked_first_inserts) \
-    X(3, listeners_full) X(4, unknown_interface)
+#define PORTLID_HEALTH(X)                                                   \
+    X(0, flow_inserts)                                                      \
+    X(1, flow_insert_failed) X(2, asked_first_inserts) X(3, listeners_full) \
+        X(4, unknown_interface)
 #define PORTLID_HEALTH_ENUM(number, name) HEALTH_##name = (number),
 enum health_counter { PORTLID_HEALTH(PORTLID_HEALTH_ENUM) HEALTH_SLOTS = 16 };
 #undef PORTLID_HEALTH_ENUM

@@ -22,6 +22,10 @@
 #define ABI_OFFSET(type, member, bytes) \
     ABI_ASSERT(__builtin_offsetof(type, member) == (bytes), #type "." #member " moved")
 
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+
 // Changes whenever any struct, map or meaning under bpf/abi changes: it names the pin directory,
 // so an old daemon's maps are never read with a new daemon's eyes.
 #define PORTLID_ABI_VERSION 1u

@@ -3,7 +3,7 @@
 
 #include "abi/types.h"
 
-static inline int same_address(const struct ip_bytes *a, const struct ip_bytes *b) {
+static __always_inline int same_address(const struct ip_bytes* a, const struct ip_bytes* b) {
     __u64 left[2], right[2];
     __builtin_memcpy(left, a->bytes, 16);
     __builtin_memcpy(right, b->bytes, 16);

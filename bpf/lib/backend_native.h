@@ -14,10 +14,10 @@ struct native_network {
 
 // Owned by the caller; must outlive the frame.
 struct native_tables {
-    const struct trie_node *nodes;
-    const struct ip_bytes *own;
-    const struct native_network *networks;
-    const struct flow_key *flows;
+    const struct trie_node* nodes;
+    const struct ip_bytes* own;
+    const struct native_network* networks;
+    const struct flow_key* flows;
     __u32 node_count;
     __u32 own_count;
     __u32 network_count;
@@ -27,8 +27,8 @@ struct native_tables {
 };
 
 struct frame {
-    const __u8 *bytes;
-    const struct native_tables *tables;
+    const __u8* bytes;
+    const struct native_tables* tables;
     __u64 own_mac;
     __u32 length_bytes;
     __u16 offloaded_vlan;
@@ -38,63 +38,66 @@ struct frame {
 
 struct packet_facts;
 
-static inline int frame_read(const struct frame *frame, __u32 offset, void *to, __u32 size) {
+static __always_inline int frame_read(const struct frame* frame, __u32 offset, void* to,
+                                      __u32 size) {
     if (offset > frame->length_bytes || size > frame->length_bytes - offset) return -1;
     memcpy(to, frame->bytes + offset, size);
     return 0;
 }
 
-static inline int own_address(const struct frame *frame, const struct ip_bytes *address) {
+static __always_inline int own_address(const struct frame* frame, const struct ip_bytes* address) {
     for (__u32 i = 0; i < frame->tables->own_count; i++)
         if (memcmp(&frame->tables->own[i], address, sizeof(*address)) == 0) return 1;
     return 0;
 }
 
-static inline int native_prefix_match(const struct network_key *key,
-                                      const struct ip_bytes *address) {
+static __always_inline int native_prefix_match(const struct network_key* key,
+                                               const struct ip_bytes* address) {
     for (__u32 bit = 0; bit < key->prefix_bits; bit++)
         if ((key->address.bytes[bit / 8] ^ address->bytes[bit / 8]) & (0x80 >> (bit % 8))) return 0;
     return 1;
 }
 
-static inline __u32 network_kind(const struct frame *frame, const struct ip_bytes *address) {
-    const struct native_network *best = 0;
+static __always_inline __u32 network_kind(const struct frame* frame,
+                                          const struct ip_bytes* address) {
+    const struct native_network* best = 0;
     for (__u32 i = 0; i < frame->tables->network_count; i++) {
-        const struct native_network *entry = &frame->tables->networks[i];
+        const struct native_network* entry = &frame->tables->networks[i];
         if (best && best->key.prefix_bits >= entry->key.prefix_bits) continue;
         if (native_prefix_match(&entry->key, address)) best = entry;
     }
     return best ? best->kind : 0;
 }
 
-static inline __u64 boot_time_ns(const struct frame *frame) {
+static __always_inline __u64 boot_time_ns(const struct frame* frame) {
     return frame->tables->now_boot_ns;
 }
 
-static inline __u64 flow_last_egress_ns(const struct frame *frame, const struct flow_key *key) {
+static __always_inline __u64 flow_last_egress_ns(const struct frame* frame,
+                                                 const struct flow_key* key) {
     for (__u32 i = 0; i < frame->tables->flow_count; i++)
         if (memcmp(&frame->tables->flows[i], key, sizeof(*key)) == 0)
             return boot_time_ns(frame) ? boot_time_ns(frame) : 1;
     return 0;
 }
 
-static inline int conntrack_direction(const struct frame *frame, const struct packet_facts *facts,
-                                      int inverse) {
+static __always_inline int conntrack_direction(const struct frame* frame,
+                                               const struct packet_facts* facts, int inverse) {
     (void)frame;
     (void)facts;
     (void)inverse;
     return CONNTRACK_NONE;
 }
 
-static inline __u32 trie_child(const struct frame *frame, const struct policy_image *image,
-                               __u32 node, __u32 nibble) {
+static __always_inline __u32 trie_child(const struct frame* frame, const struct policy_image* image,
+                                        __u32 node, __u32 nibble) {
     (void)image;
     if (node >= frame->tables->node_count) return TRIE_LEAF;
     return frame->tables->nodes[node].child[nibble & (TRIE_FANOUT - 1)];
 }
 
-static inline int budget_take(const struct frame *frame, const struct ip_bytes *source, __u32 kind,
-                              __u32 per_second) {
+static __always_inline int budget_take(const struct frame* frame, const struct ip_bytes* source,
+                                       __u32 kind, __u32 per_second) {
     (void)source;
     (void)kind;
     (void)per_second;

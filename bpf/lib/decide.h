@@ -9,11 +9,11 @@
 #include "lib/packet.h"
 #include "lib/source.h"
 
-static inline __u32 destination_class(const struct policy_image *image,
-                                      const struct ip_bytes *address) {
+static __always_inline __u32 destination_class(const struct policy_image* image,
+                                               const struct ip_bytes* address) {
     __u32 hash = hash_address(address);
     for (__u32 probe = 0; probe < DESTINATION_PROBES; probe++) {
-        const struct destination_slot *slot =
+        const struct destination_slot* slot =
             &image->destinations[(hash + probe) & (DESTINATION_SLOTS - 1)];
         if (!slot->class_id) return 0;
         if (same_address(&slot->address, address)) return slot->class_id;
@@ -21,33 +21,31 @@ static inline __u32 destination_class(const struct policy_image *image,
     return 0;
 }
 
-static inline const struct decision *decision_at(const struct policy_image *image, __u32 index) {
+static __always_inline const struct decision* decision_at(const struct policy_image* image,
+                                                          __u32 index) {
     return &image->decisions[index & (MAX_DECISIONS - 1)];
 }
 
-static inline const struct decision *zone_decision(const struct policy_image *image,
-                                                   const struct zone_rules *zone) {
+static __always_inline const struct decision* zone_decision(const struct policy_image* image,
+                                                            const struct zone_rules* zone) {
     return decision_at(image, zone->default_decision);
 }
 
 // `source` and `destination` are the flow's ends as the packet carries them; `port_host` the
 // destination port of a TCP or UDP packet.
-static inline const struct decision *port_decision(const struct frame *frame,
-                                                   const struct policy_image *image,
-                                                   __u32 zone_index, __u8 protocol,
-                                                   __u16 port_host, const struct ip_bytes *source,
-                                                   const struct ip_bytes *destination,
-                                                   __u8 family) {
-    const struct zone_rules *zone = &image->zones[zone_index & (MAX_ZONES - 1)];
+static __always_inline const struct decision* port_decision(
+    const struct frame* frame, const struct policy_image* image, __u32 zone_index, __u8 protocol,
+    __u16 port_host, const struct ip_bytes* source, const struct ip_bytes* destination,
+    __u8 family) {
+    const struct zone_rules* zone = &image->zones[zone_index & (MAX_ZONES - 1)];
     __u32 set_index =
         image->ports[zone_index & (MAX_ZONES - 1)][protocol == PROTOCOL_UDP][port_host];
-    const struct rule_set *set;
+    const struct rule_set* set;
     __u32 cell;
     if (!set_index) return zone_decision(image, zone);
     set = &image->rule_sets[set_index & (MAX_RULE_SETS - 1)];
     cell = set->first_cell;
-    if (set->destination_span > 1)
-        cell += destination_class(image, destination) * set->source_span;
+    if (set->destination_span > 1) cell += destination_class(image, destination) * set->source_span;
     if (set->source_span > 1) cell += source_class(frame, image, source, family);
     return decision_at(image, image->cells[cell & (MAX_CELLS - 1)]);
 }

@@ -6,7 +6,7 @@
 
 #include "abi/types.h"
 
-static inline __u32 hash_address(const struct ip_bytes *address) {
+static __always_inline __u32 hash_address(const struct ip_bytes* address) {
     __u64 low, high, mixed;
     __builtin_memcpy(&high, address->bytes, 8);
     __builtin_memcpy(&low, address->bytes + 8, 8);

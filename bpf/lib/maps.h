@@ -9,6 +9,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "abi/maps.h"
+#include "lib/facts.h"
 
 #ifdef PORTLID_DEFINE_MAPS
 #define PORTLID_MAP(name) struct name##_map name SEC(".maps")
@@ -41,7 +42,7 @@ struct listeners_map {
 // What bind() asked for, remembered until the kernel has chosen. Kept with the socket itself.
 struct bind_request {
     __u32 requested_port_host;
-    __u32 bound;  // 1 = bind() was called
+    __u32 reserved;
 };
 
 struct bind_requests_map {
@@ -65,9 +66,148 @@ struct health_map {
     __type(value, __u64);
 };
 
+// ---- packets ----------------------------------------------------------------------------------
+
+#define LOCAL_ADDRESS_SLOTS 4096u
+#define NETWORK_SLOTS 4096u
+#define FLOW_SLOTS 65536u
+#define ASKED_FIRST_SLOTS 16384u
+#define RECENT_VERDICT_SLOTS 8192u
+// packet_scratch: one entry a program, since egress may be running below an ingress on one CPU.
+#define SCRATCH_XDP 0u
+#define SCRATCH_TC 1u
+#define SCRATCH_EGRESS 2u
+#define SCRATCH_SLOTS 3u
+
+struct interfaces_map {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, INTERFACE_SLOTS);
+    __type(key, __u32);
+    __type(value, struct interface_config);
+};
+
+struct policy_image_map {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __uint(key_size, sizeof(__u32));
+    __uint(value_size, sizeof(struct policy_image));
+};
+
+struct policy_slots_map {
+    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+    __uint(max_entries, POLICY_SLOTS);
+    __type(key, __u32);
+    __array(values, struct policy_image_map);
+};
+
+struct trie_node_map {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_INNER_MAP);
+    __uint(max_entries, 1);
+    __uint(key_size, sizeof(__u32));
+    __uint(value_size, sizeof(struct trie_node));
+};
+
+struct trie_nodes_map {
+    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+    __uint(max_entries, TRIE_SLOTS);
+    __type(key, __u32);
+    __array(values, struct trie_node_map);
+};
+
+struct local_addresses_map {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, LOCAL_ADDRESS_SLOTS);
+    __type(key, struct ip_bytes);
+    __type(value, __u32);
+};
+
+struct networks_map {
+    __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, NETWORK_SLOTS);
+    __type(key, struct network_key);
+    __type(value, __u32);
+};
+
+struct flows_map {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, FLOW_SLOTS);
+    __type(key, struct flow_key);
+    __type(value, struct flow_state);
+};
+
+struct asked_first_map {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, ASKED_FIRST_SLOTS);
+    __type(key, struct flow_key);
+    __type(value, __u64);
+};
+
+struct counters_map {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, INTERFACE_SLOTS* REASON_SLOTS* VERDICT_COUNT);
+    __type(key, __u32);
+    __type(value, struct counter);
+};
+
+struct recent_verdicts_map {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, RECENT_VERDICT_SLOTS);
+    __type(key, struct verdict_key);
+    __type(value, struct verdict_state);
+};
+
+struct budgets_map {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, BUDGET_BUCKETS);
+    __type(key, __u32);
+    __type(value, __u64);
+};
+
+struct report_gates_map {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct report_gate);
+};
+
 PORTLID_MAP(socket_events);
 PORTLID_MAP(verdict_events);
 PORTLID_MAP(listeners);
 PORTLID_MAP(bind_requests);
 PORTLID_MAP(lost);
 PORTLID_MAP(health);
+struct packet_scratch_map {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, SCRATCH_SLOTS);
+    __type(key, __u32);
+    __type(value, struct packet_facts);
+};
+
+PORTLID_MAP(interfaces);
+PORTLID_MAP(policy_slots);
+PORTLID_MAP(trie_nodes);
+PORTLID_MAP(local_addresses);
+PORTLID_MAP(networks);
+PORTLID_MAP(flows);
+PORTLID_MAP(asked_first);
+PORTLID_MAP(counters);
+PORTLID_MAP(recent_verdicts);
+PORTLID_MAP(report_gates);
+PORTLID_MAP(packet_scratch);
+
+// Set by the loader before load: both conntrack kfuncs exist on this kernel.
+#ifdef PORTLID_DEFINE_MAPS
+const volatile __u8 conntrack_available = 0;
+#else
+extern const volatile __u8 conntrack_available;
+#endif
+
+#ifdef PORTLID_DEFINE_MAPS
+struct budgets_map budgets SEC(".maps");
+struct budgets_map event_budgets SEC(".maps");
+#else
+extern struct budgets_map budgets SEC(".maps");
+extern struct budgets_map event_budgets SEC(".maps");
+#endif

@@ -9,29 +9,7 @@
 #pragma once
 
 #include "lib/backend.h"
-
-enum parse_status { PARSE_OK = 0, PARSE_NOT_IP = 1, PARSE_MALFORMED = 2 };
-enum fragment_kind { FRAGMENT_NONE = 0, FRAGMENT_FIRST = 1, FRAGMENT_LATER = 2 };
-
-// Everything the pipeline needs to know of one packet.
-struct packet_facts {
-    struct ip_bytes source;
-    struct ip_bytes destination;
-    __u32 length_bytes;     // of the frame
-    __u32 transport_offset; // where the transport header begins
-    __u32 end_offset;       // first byte after the IP packet; padding lies beyond
-    __u16 source_port_host;       // TCP, UDP; ICMP echo: 0
-    __u16 destination_port_host;  // TCP, UDP; ICMP echo: the identifier
-    __u16 vlan;                   // outermost VLAN id, 0 = untagged
-    __u8 family;                  // 4 or 6
-    __u8 protocol;                // after IPv6 extension headers
-    __u8 tcp_flags;
-    __u8 icmp_type;
-    __u8 icmp_code;
-    __u8 hop_limit;
-    __u8 fragment;     // enum fragment_kind
-    __u8 foreign_mac;  // unicast frame to somebody else's link-layer address
-};
+#include "lib/facts.h"
 
 #define ETHERTYPE_IPV4 0x0800
 #define ETHERTYPE_IPV6 0x86dd
@@ -51,11 +29,16 @@ struct packet_facts {
 #define TCP_RST 0x04
 #define TCP_ACK 0x10
 
-static inline __u16 load_be16(const __u8 *bytes) {
+// Reads a member of the facts anew. The kernel keeps the facts in map memory, whose contents its
+// verifier does not track: a reload joins the paths that led here (untagged, tagged, each
+// extension header) into one, without which they multiply beyond the verifier's limit.
+#define reload(member) (*(volatile __typeof__(member)*)&(member))
+
+static __always_inline __u16 load_be16(const __u8* bytes) {
     return (__u16)(bytes[0] << 8 | bytes[1]);
 }
 
-static inline void set_ipv4(struct ip_bytes *to, const __u8 *four) {
+static __always_inline void set_ipv4(struct ip_bytes* to, const __u8* four) {
     __builtin_memset(to->bytes, 0, 10);
     to->bytes[10] = 0xff;
     to->bytes[11] = 0xff;
@@ -63,15 +46,15 @@ static inline void set_ipv4(struct ip_bytes *to, const __u8 *four) {
 }
 
 // Reads `size` bytes at `offset` that lie inside the IP packet, or fails.
-static inline int read_inside(const struct frame *frame, const struct packet_facts *facts,
-                              __u32 offset, void *to, __u32 size) {
-    if (offset + size > facts->end_offset) return -1;
+static __always_inline int read_inside(const struct frame* frame, const struct packet_facts* facts,
+                                       __u32 offset, void* to, __u32 size) {
+    if (offset + size > reload(facts->end_offset)) return -1;
     return frame_read(frame, offset, to, size);
 }
 
-// Ethernet header and at most two VLAN tags; `offset` moves to the network header.
-static inline int parse_link(const struct frame *frame, struct packet_facts *facts, __u32 *offset,
-                             __u16 *ethertype) {
+// Ethernet header and at most two VLAN tags; transport_offset moves to the network header.
+static __always_inline int parse_link(const struct frame* frame, struct packet_facts* facts,
+                                      __u16* ethertype) {
     __u8 header[14] __attribute__((aligned(8)));
     __u64 destination_mac;
     __u32 tags = frame->offloaded_vlan ? 1 : 0;
@@ -81,21 +64,23 @@ static inline int parse_link(const struct frame *frame, struct packet_facts *fac
     destination_mac &= 0xffffffffffffull;
     facts->foreign_mac = frame->own_mac && !(header[0] & 1) && destination_mac != frame->own_mac;
     *ethertype = load_be16(header + 12);
-    *offset = 14;
+    facts->transport_offset = 14;
     for (int i = 0; i <= MAX_VLAN_TAGS; i++) {
         __u8 tag[4] __attribute__((aligned(8)));
         if (*ethertype != ETHERTYPE_8021Q && *ethertype != ETHERTYPE_8021AD) return PARSE_OK;
         if (++tags > MAX_VLAN_TAGS) return PARSE_MALFORMED;
-        if (frame_read(frame, *offset, tag, sizeof(tag))) return PARSE_MALFORMED;
+        if (frame_read(frame, reload(facts->transport_offset), tag, sizeof(tag)))
+            return PARSE_MALFORMED;
         if (!facts->vlan) facts->vlan = load_be16(tag) & 0xfff;
         *ethertype = load_be16(tag + 2);
-        *offset += 4;
+        facts->transport_offset += 4;
     }
     return PARSE_OK;
 }
 
-static inline int parse_ipv4(const struct frame *frame, struct packet_facts *facts, __u32 offset) {
+static __always_inline int parse_ipv4(const struct frame* frame, struct packet_facts* facts) {
     __u8 header[20] __attribute__((aligned(8)));
+    __u32 offset = reload(facts->transport_offset);
     __u32 header_bytes, total_bytes, fragment_bits, room = frame->length_bytes - offset;
     if (frame_read(frame, offset, header, sizeof(header))) return PARSE_MALFORMED;
     header_bytes = (header[0] & 0x0fu) * 4u;
@@ -123,16 +108,16 @@ static inline int parse_ipv4(const struct frame *frame, struct packet_facts *fac
     return PARSE_OK;
 }
 
-static inline int is_extension_header(__u8 protocol) {
-    return protocol == 0 || protocol == 43 || protocol == 44 || protocol == 51 ||
-           protocol == 60 || protocol == 135 || protocol == 139 || protocol == 140;
+static __always_inline int is_extension_header(__u8 protocol) {
+    return protocol == 0 || protocol == 43 || protocol == 44 || protocol == 51 || protocol == 60 ||
+           protocol == 135 || protocol == 139 || protocol == 140;
 }
 
 // One extension header: sets the next protocol and moves the transport offset past it.
-static inline int parse_extension(const struct frame *frame, struct packet_facts *facts) {
+static __always_inline int parse_extension(const struct frame* frame, struct packet_facts* facts) {
     __u8 header[4] __attribute__((aligned(8)));
-    __u8 kind = facts->protocol;
-    if (read_inside(frame, facts, facts->transport_offset, header, sizeof(header)))
+    __u8 kind = reload(facts->protocol);
+    if (read_inside(frame, facts, reload(facts->transport_offset), header, sizeof(header)))
         return PARSE_MALFORMED;
     facts->protocol = header[0];
     if (kind == 44) {
@@ -150,8 +135,9 @@ static inline int parse_extension(const struct frame *frame, struct packet_facts
     return facts->transport_offset <= facts->end_offset ? PARSE_OK : PARSE_MALFORMED;
 }
 
-static inline int parse_ipv6(const struct frame *frame, struct packet_facts *facts, __u32 offset) {
+static __always_inline int parse_ipv6(const struct frame* frame, struct packet_facts* facts) {
     __u8 header[40] __attribute__((aligned(8)));
+    __u32 offset = reload(facts->transport_offset);
     __u32 payload_bytes, room = frame->length_bytes - offset;
     if (frame_read(frame, offset, header, sizeof(header))) return PARSE_MALFORMED;
     payload_bytes = load_be16(header + 4);
@@ -165,17 +151,18 @@ static inline int parse_ipv6(const struct frame *frame, struct packet_facts *fac
     facts->end_offset = offset + 40 + payload_bytes;
     facts->transport_offset = offset + 40;
     for (int i = 0; i <= MAX_EXTENSION_HEADERS; i++) {
-        if (facts->fragment == FRAGMENT_LATER || !is_extension_header(facts->protocol))
+        if (reload(facts->fragment) == FRAGMENT_LATER ||
+            !is_extension_header(reload(facts->protocol)))
             return PARSE_OK;
         if (i == MAX_EXTENSION_HEADERS || parse_extension(frame, facts)) return PARSE_MALFORMED;
     }
     return PARSE_MALFORMED;
 }
 
-static inline int parse_tcp(const struct frame *frame, struct packet_facts *facts) {
+static __always_inline int parse_tcp(const struct frame* frame, struct packet_facts* facts) {
     __u8 header[20] __attribute__((aligned(8)));
     __u32 header_bytes;
-    if (read_inside(frame, facts, facts->transport_offset, header, sizeof(header)))
+    if (read_inside(frame, facts, reload(facts->transport_offset), header, sizeof(header)))
         return PARSE_MALFORMED;
     header_bytes = (__u32)(header[12] >> 4) * 4u;
     facts->source_port_host = load_be16(header);
@@ -188,30 +175,29 @@ static inline int parse_tcp(const struct frame *frame, struct packet_facts *fact
     return PARSE_OK;
 }
 
-static inline int parse_udp(const struct frame *frame, struct packet_facts *facts) {
+static __always_inline int parse_udp(const struct frame* frame, struct packet_facts* facts) {
     __u8 header[8] __attribute__((aligned(8)));
     __u32 length;
-    if (read_inside(frame, facts, facts->transport_offset, header, sizeof(header)))
+    if (read_inside(frame, facts, reload(facts->transport_offset), header, sizeof(header)))
         return PARSE_MALFORMED;
     facts->source_port_host = load_be16(header);
     facts->destination_port_host = load_be16(header + 2);
     length = load_be16(header + 4);
     if (length == 0 && facts->end_offset - facts->transport_offset > 0xffff) return PARSE_OK;
     if (length < 8) return PARSE_MALFORMED;
-    if (facts->fragment == FRAGMENT_NONE &&
-        facts->transport_offset + length > facts->end_offset)
+    if (facts->fragment == FRAGMENT_NONE && facts->transport_offset + length > facts->end_offset)
         return PARSE_MALFORMED;
     return PARSE_OK;
 }
 
-static inline int is_echo(const struct packet_facts *facts, int request) {
+static __always_inline int is_echo(const struct packet_facts* facts, int request) {
     if (facts->family == 4) return facts->icmp_type == (request ? 8 : 0);
     return facts->icmp_type == (request ? 128 : 129);
 }
 
-static inline int parse_icmp(const struct frame *frame, struct packet_facts *facts) {
+static __always_inline int parse_icmp(const struct frame* frame, struct packet_facts* facts) {
     __u8 header[8] __attribute__((aligned(8)));
-    if (read_inside(frame, facts, facts->transport_offset, header, sizeof(header)))
+    if (read_inside(frame, facts, reload(facts->transport_offset), header, sizeof(header)))
         return PARSE_MALFORMED;
     facts->icmp_type = header[0];
     facts->icmp_code = header[1];
@@ -220,37 +206,39 @@ static inline int parse_icmp(const struct frame *frame, struct packet_facts *fac
     return PARSE_OK;
 }
 
-static inline int is_icmp(const struct packet_facts *facts) {
+static __always_inline int is_icmp(const struct packet_facts* facts) {
     return facts->protocol == (facts->family == 4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6);
 }
 
-static inline int parse_transport(const struct frame *frame, struct packet_facts *facts) {
-    if (facts->fragment == FRAGMENT_LATER) return PARSE_OK;
-    if (facts->protocol == PROTOCOL_TCP) return parse_tcp(frame, facts);
-    if (facts->protocol == PROTOCOL_UDP) return parse_udp(frame, facts);
+static __always_inline int parse_transport(const struct frame* frame, struct packet_facts* facts) {
+    __u8 protocol = reload(facts->protocol);
+    if (reload(facts->fragment) == FRAGMENT_LATER) return PARSE_OK;
+    if (protocol == PROTOCOL_TCP) return parse_tcp(frame, facts);
+    if (protocol == PROTOCOL_UDP) return parse_udp(frame, facts);
     if (is_icmp(facts)) return parse_icmp(frame, facts);
     return PARSE_OK;
 }
 
+static __always_inline int parse_network(const struct frame* frame, struct packet_facts* facts,
+                                         __u16 ethertype) {
+    if (ethertype == ETHERTYPE_IPV4) return parse_ipv4(frame, facts);
+    if (ethertype == ETHERTYPE_IPV6) return parse_ipv6(frame, facts);
+    return PARSE_NOT_IP;
+}
+
 // The whole frame. `facts` must be zeroed; what is filled on PARSE_MALFORMED is what was read.
-static inline int parse_frame(const struct frame *frame, struct packet_facts *facts) {
-    __u32 offset = 0;
+static __always_inline int parse_frame(const struct frame* frame, struct packet_facts* facts) {
     __u16 ethertype = 0;
+    __u8 first;
     int status;
     facts->length_bytes = frame->length_bytes;
     if (frame->layer3) {
-        __u8 first;
         if (frame_read(frame, 0, &first, 1)) return PARSE_MALFORMED;
         ethertype = first >> 4 == 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
     } else {
-        status = parse_link(frame, facts, &offset, &ethertype);
+        status = parse_link(frame, facts, &ethertype);
         if (status) return status;
     }
-    if (ethertype == ETHERTYPE_IPV4)
-        status = parse_ipv4(frame, facts, offset);
-    else if (ethertype == ETHERTYPE_IPV6)
-        status = parse_ipv6(frame, facts, offset);
-    else
-        return PARSE_NOT_IP;
+    status = parse_network(frame, facts, ethertype);
     return status ? status : parse_transport(frame, facts);
 }

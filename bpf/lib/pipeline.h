@@ -6,6 +6,9 @@
 // (it cannot be a reply), a source is looked up only where a set could change the outcome.
 #pragma once
 
+#ifdef __bpf__
+#include "lib/conntrack.h"
+#endif
 #include "lib/decide.h"
 #include "lib/quoted.h"
 
@@ -19,40 +22,44 @@ struct judgement {
 #define FRAGMENTS_PER_SECOND 2000u
 #define ICMP_ERRORS_PER_SECOND 50u
 #define SECOND_NS 1000000000ull
-#define FLOW_IDLE_NS (300u * SECOND_NS)      // UDP and others: since our last packet
+#define FLOW_IDLE_NS (300u * SECOND_NS)  // UDP and others: since our last packet
 #define ECHO_IDLE_NS (60u * SECOND_NS)
 
-enum destination_kind { DESTINATION_OWN, DESTINATION_ROUTED, DESTINATION_CONTAINER,
-                        DESTINATION_TRANSIT };
+enum destination_kind {
+    DESTINATION_OWN,
+    DESTINATION_ROUTED,
+    DESTINATION_CONTAINER,
+    DESTINATION_TRANSIT
+};
 
-static inline struct judgement pass(__u8 why, __u16 rule) {
+static __always_inline struct judgement pass(__u8 why, __u16 rule) {
     struct judgement result = {rule, why, VERDICT_allow, 0};
     return result;
 }
 
-static inline struct judgement refuse(__u8 why, __u16 rule, int enforce) {
+static __always_inline struct judgement refuse(__u8 why, __u16 rule, int enforce) {
     struct judgement result = {rule, why, enforce ? VERDICT_drop : VERDICT_would_drop, 0};
     return result;
 }
 
-static inline int is_multicast(const struct ip_bytes *address, __u8 family) {
+static __always_inline int is_multicast(const struct ip_bytes* address, __u8 family) {
     return family == 4 ? (address->bytes[12] & 0xf0) == 0xe0 : address->bytes[0] == 0xff;
 }
 
-static inline int is_all_ones(const struct ip_bytes *address) {
+static __always_inline int is_all_ones(const struct ip_bytes* address) {
     return (address->bytes[12] & address->bytes[13] & address->bytes[14] & address->bytes[15]) ==
            0xff;
 }
 
-static inline int high_bytes_zero(const struct ip_bytes *address) {
+static __always_inline int high_bytes_zero(const struct ip_bytes* address) {
     __u64 high;
     __builtin_memcpy(&high, address->bytes, 8);
     return high == 0;
 }
 
 // Row 2: 127/8, ::1, and addresses in ::ffff:0:0/96, which mean IPv4 and never travel as IPv6.
-static inline int never_on_a_wire(const struct ip_bytes *address, __u8 family) {
-    const __u8 *b = address->bytes;
+static __always_inline int never_on_a_wire(const struct ip_bytes* address, __u8 family) {
+    const __u8* b = address->bytes;
     __u32 third;
     if (family == 4) return b[12] == 127;
     if (!high_bytes_zero(address)) return 0;
@@ -61,8 +68,8 @@ static inline int never_on_a_wire(const struct ip_bytes *address, __u8 family) {
     return third == 0 && b[12] == 0 && b[13] == 0 && b[14] == 0 && b[15] == 1;
 }
 
-static inline int is_martian(const struct frame *frame, const struct packet_facts *facts) {
-    const struct ip_bytes *source = &facts->source;
+static __always_inline int is_martian(const struct frame* frame, const struct packet_facts* facts) {
+    const struct ip_bytes* source = &facts->source;
     if (never_on_a_wire(source, facts->family)) return 1;
     if (never_on_a_wire(&facts->destination, facts->family)) return 1;
     if (is_multicast(source, facts->family)) return 1;
@@ -72,7 +79,7 @@ static inline int is_martian(const struct frame *frame, const struct packet_fact
 
 // Row 3 without the ICMP errors: neighbour discovery (RFC 4861: hop limit 255), multicast
 // listener reports (RFC 2710, 3810: hop limit 1), IGMP, and DHCP servers' answers.
-static inline int is_essential(const struct packet_facts *facts) {
+static __always_inline int is_essential(const struct packet_facts* facts) {
     __u8 type = facts->icmp_type;
     if (facts->protocol == PROTOCOL_UDP) {
         if (facts->family == 4)
@@ -86,27 +93,27 @@ static inline int is_essential(const struct packet_facts *facts) {
     return ((type >= 130 && type <= 132) || type == 143) && facts->hop_limit == 1;
 }
 
-static inline int is_icmp_error(const struct packet_facts *facts) {
+static __always_inline int is_icmp_error(const struct packet_facts* facts) {
     __u8 type = facts->icmp_type;
     if (!is_icmp(facts)) return 0;
     if (facts->family == 4) return type == 3 || type == 11 || type == 12;
     return type >= 1 && type <= 4;
 }
 
-static inline __u64 idle_limit_ns(__u8 protocol) {
+static __always_inline __u64 idle_limit_ns(__u8 protocol) {
     if (protocol == PROTOCOL_TCP) return ~0ull;
     if (protocol == PROTOCOL_ICMP || protocol == PROTOCOL_ICMPV6) return ECHO_IDLE_NS;
     return FLOW_IDLE_NS;
 }
 
-static inline int flow_is_live(const struct frame *frame, const struct flow_key *key) {
+static __always_inline int flow_is_live(const struct frame* frame, const struct flow_key* key) {
     __u64 last = flow_last_egress_ns(frame, key);
     if (!last) return 0;
     return boot_time_ns(frame) - last <= idle_limit_ns(key->protocol);
 }
 
 // The key of the flow that `facts`, coming in, belongs to.
-static inline void ingress_key(const struct packet_facts *facts, struct flow_key *key) {
+static __always_inline void ingress_key(const struct packet_facts* facts, struct flow_key* key) {
     key->local = facts->destination;
     key->remote = facts->source;
     key->local_port_host = facts->destination_port_host;
@@ -115,7 +122,7 @@ static inline void ingress_key(const struct packet_facts *facts, struct flow_key
 }
 
 // Row 5. Never for a SYN without ACK, whatever else is set: that asks, it does not answer.
-static inline int is_reply(const struct frame *frame, const struct packet_facts *facts) {
+static __always_inline int is_reply(const struct frame* frame, const struct packet_facts* facts) {
     struct flow_key key;
     if (facts->protocol == PROTOCOL_TCP && (facts->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
         return 0;
@@ -126,8 +133,8 @@ static inline int is_reply(const struct frame *frame, const struct packet_facts 
     return conntrack_direction(frame, facts, 0) == CONNTRACK_REPLY;
 }
 
-static inline enum destination_kind classify_destination(const struct frame *frame,
-                                                         const struct packet_facts *facts) {
+static __always_inline enum destination_kind classify_destination(
+    const struct frame* frame, const struct packet_facts* facts) {
     __u32 kind;
     if (own_address(frame, &facts->destination)) return DESTINATION_OWN;
     if (is_multicast(&facts->destination, facts->family)) return DESTINATION_OWN;
@@ -142,8 +149,9 @@ static inline enum destination_kind classify_destination(const struct frame *fra
     return DESTINATION_TRANSIT;
 }
 
-static inline int source_is_denied(const struct frame *frame, const struct policy_image *image,
-                                   const struct packet_facts *facts) {
+static __always_inline int source_is_denied(const struct frame* frame,
+                                            const struct policy_image* image,
+                                            const struct packet_facts* facts) {
     __u32 class_id;
     if (!(image->head.flags & IMAGE_HAS_DENY)) return 0;
     class_id = source_class(frame, image, &facts->source, facts->family);
@@ -151,8 +159,9 @@ static inline int source_is_denied(const struct frame *frame, const struct polic
 }
 
 // The error is about a flow of ours, or about an answer of a port that is open to that peer.
-static inline int quotes_known_flow(const struct frame *frame, const struct policy_image *image,
-                                    __u32 zone_index, const struct packet_facts *facts) {
+static __always_inline int quotes_known_flow(const struct frame* frame,
+                                             const struct policy_image* image, __u32 zone_index,
+                                             const struct packet_facts* facts) {
     struct flow_key key;
     __builtin_memset(&key, 0, sizeof(key));
     if (parse_quoted(frame, facts, &key)) return 0;
@@ -163,11 +172,11 @@ static inline int quotes_known_flow(const struct frame *frame, const struct poli
         ->allow;
 }
 
-static inline struct judgement judge_icmp_error(const struct frame *frame,
-                                                const struct policy_image *image,
-                                                __u32 zone_index,
-                                                const struct packet_facts *facts) {
-    const struct zone_rules *zone = &image->zones[zone_index & (MAX_ZONES - 1)];
+static __always_inline struct judgement judge_icmp_error(const struct frame* frame,
+                                                         const struct policy_image* image,
+                                                         __u32 zone_index,
+                                                         const struct packet_facts* facts) {
+    const struct zone_rules* zone = &image->zones[zone_index & (MAX_ZONES - 1)];
     if (quotes_known_flow(frame, image, zone_index, facts)) return pass(REASON_essential, 0);
     if (budget_take(frame, &facts->source, BUDGET_ICMP_ERROR, ICMP_ERRORS_PER_SECOND))
         return pass(REASON_essential, 0);
@@ -175,12 +184,13 @@ static inline struct judgement judge_icmp_error(const struct frame *frame,
 }
 
 // Rows 8, 9, 11, 13 and 14 for TCP and UDP.
-static inline struct judgement judge_port(const struct frame *frame,
-                                          const struct policy_image *image, __u32 zone_index,
-                                          const struct packet_facts *facts,
-                                          enum destination_kind kind) {
-    const struct zone_rules *zone = &image->zones[zone_index & (MAX_ZONES - 1)];
-    const struct decision *decision =
+static __always_inline struct judgement judge_port(const struct frame* frame,
+                                                   const struct policy_image* image,
+                                                   __u32 zone_index,
+                                                   const struct packet_facts* facts,
+                                                   enum destination_kind kind) {
+    const struct zone_rules* zone = &image->zones[zone_index & (MAX_ZONES - 1)];
+    const struct decision* decision =
         port_decision(frame, image, zone_index, facts->protocol, facts->destination_port_host,
                       &facts->source, &facts->destination, facts->family);
     struct judgement result;
@@ -199,10 +209,11 @@ static inline struct judgement judge_port(const struct frame *frame,
 }
 
 // Rows 9, 10 and 14 for everything without ports.
-static inline struct judgement judge_protocol(const struct frame *frame,
-                                              const struct policy_image *image, __u32 zone_index,
-                                              const struct packet_facts *facts) {
-    const struct zone_rules *zone = &image->zones[zone_index & (MAX_ZONES - 1)];
+static __always_inline struct judgement judge_protocol(const struct frame* frame,
+                                                       const struct policy_image* image,
+                                                       __u32 zone_index,
+                                                       const struct packet_facts* facts) {
+    const struct zone_rules* zone = &image->zones[zone_index & (MAX_ZONES - 1)];
     struct judgement result;
     if (source_is_denied(frame, image, facts))
         return refuse(REASON_denied, zone->deny_rule, zone->enforce);
@@ -218,10 +229,11 @@ static inline struct judgement judge_protocol(const struct frame *frame,
 }
 
 // Rows 5 to 14: an IP packet that is well-formed and not essential.
-static inline struct judgement judge_flow(const struct frame *frame,
-                                          const struct policy_image *image, __u32 zone_index,
-                                          const struct packet_facts *facts) {
-    const struct zone_rules *zone = &image->zones[zone_index & (MAX_ZONES - 1)];
+static __always_inline struct judgement judge_flow(const struct frame* frame,
+                                                   const struct policy_image* image,
+                                                   __u32 zone_index,
+                                                   const struct packet_facts* facts) {
+    const struct zone_rules* zone = &image->zones[zone_index & (MAX_ZONES - 1)];
     enum destination_kind kind = classify_destination(frame, facts);
     if (kind == DESTINATION_TRANSIT && zone->transit_allow)
         return pass(REASON_transit, zone->transit_rule);
@@ -237,9 +249,10 @@ static inline struct judgement judge_flow(const struct frame *frame,
 
 // Parses and judges one frame that came in through zone `zone_index`. `facts` must be zeroed and
 // is filled for the event.
-static inline struct judgement judge(const struct frame *frame, const struct policy_image *image,
-                                     __u32 zone_index, struct packet_facts *facts) {
-    const struct zone_rules *zone = &image->zones[zone_index & (MAX_ZONES - 1)];
+static __always_inline struct judgement judge(const struct frame* frame,
+                                              const struct policy_image* image, __u32 zone_index,
+                                              struct packet_facts* facts) {
+    const struct zone_rules* zone = &image->zones[zone_index & (MAX_ZONES - 1)];
     int status = parse_frame(frame, facts);
     if (status == PARSE_NOT_IP) return pass(REASON_not_ip, 0);
     if (status == PARSE_MALFORMED) return refuse(REASON_malformed, 0, zone->enforce);

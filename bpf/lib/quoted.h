@@ -5,8 +5,8 @@
 #include "abi/maps.h"
 #include "lib/packet.h"
 
-static inline int quoted_ports(const struct frame *frame, const struct packet_facts *facts,
-                               __u32 offset, struct flow_key *key) {
+static __always_inline int quoted_ports(const struct frame* frame, const struct packet_facts* facts,
+                                        __u32 offset, struct flow_key* key) {
     __u8 ports[4] __attribute__((aligned(8)));
     if (key->protocol != PROTOCOL_TCP && key->protocol != PROTOCOL_UDP) return 0;
     if (read_inside(frame, facts, offset, ports, sizeof(ports))) return -1;
@@ -15,8 +15,8 @@ static inline int quoted_ports(const struct frame *frame, const struct packet_fa
     return 0;
 }
 
-static inline int quoted_echo(const struct frame *frame, const struct packet_facts *facts,
-                              __u32 offset, struct flow_key *key) {
+static __always_inline int quoted_echo(const struct frame* frame, const struct packet_facts* facts,
+                                       __u32 offset, struct flow_key* key) {
     __u8 echo[8] __attribute__((aligned(8)));
     if (key->protocol != PROTOCOL_ICMP && key->protocol != PROTOCOL_ICMPV6) return 0;
     if (read_inside(frame, facts, offset, echo, sizeof(echo))) return -1;
@@ -24,8 +24,8 @@ static inline int quoted_echo(const struct frame *frame, const struct packet_fac
     return 0;
 }
 
-static inline int quoted_ipv4(const struct frame *frame, const struct packet_facts *facts,
-                              __u32 *offset, struct flow_key *key) {
+static __always_inline int quoted_ipv4(const struct frame* frame, const struct packet_facts* facts,
+                                       __u32* offset, struct flow_key* key) {
     __u8 header[20] __attribute__((aligned(8)));
     if (read_inside(frame, facts, *offset, header, sizeof(header))) return -1;
     if (header[0] >> 4 != 4 || (header[0] & 0x0f) < 5) return -1;
@@ -37,8 +37,8 @@ static inline int quoted_ipv4(const struct frame *frame, const struct packet_fac
     return 0;
 }
 
-static inline int quoted_ipv6(const struct frame *frame, const struct packet_facts *facts,
-                              __u32 *offset, struct flow_key *key) {
+static __always_inline int quoted_ipv6(const struct frame* frame, const struct packet_facts* facts,
+                                       __u32* offset, struct flow_key* key) {
     __u8 header[40] __attribute__((aligned(8)));
     if (read_inside(frame, facts, *offset, header, sizeof(header))) return -1;
     if (header[0] >> 4 != 6) return -1;
@@ -52,8 +52,8 @@ static inline int quoted_ipv6(const struct frame *frame, const struct packet_fac
 // Fills `key` (zeroed by the caller) with the flow that the error talks about; 0 on success. A
 // quote that is cut short, is a later fragment or hides behind extension headers fails: it is
 // then only a matter of the budget.
-static inline int parse_quoted(const struct frame *frame, const struct packet_facts *facts,
-                               struct flow_key *key) {
+static __always_inline int parse_quoted(const struct frame* frame, const struct packet_facts* facts,
+                                        struct flow_key* key) {
     __u32 offset = facts->transport_offset + 8;
     int failed = facts->family == 4 ? quoted_ipv4(frame, facts, &offset, key)
                                     : quoted_ipv6(frame, facts, &offset, key);

@@ -9,8 +9,8 @@
 #define TRIE_LEVELS_V4 4   // (32 - 16) / 4
 #define TRIE_LEVELS_V6 28  // (128 - 16) / 4
 
-static inline __u32 walk_trie(const struct frame *frame, const struct policy_image *image,
-                              __u32 entry, const __u8 *below_root, int levels) {
+static __always_inline __u32 walk_trie(const struct frame* frame, const struct policy_image* image,
+                                       __u32 entry, const __u8* below_root, int levels) {
     for (int level = 0; level < levels; level++) {
         __u8 byte;
         if (entry & TRIE_LEAF) break;
@@ -20,9 +20,10 @@ static inline __u32 walk_trie(const struct frame *frame, const struct policy_ima
     return entry & TRIE_LEAF ? entry & ~TRIE_LEAF & (MAX_SOURCE_CLASSES - 1) : 0;
 }
 
-static inline __u32 source_class(const struct frame *frame, const struct policy_image *image,
-                                 const struct ip_bytes *source, __u8 family) {
-    const __u8 *bytes = source->bytes;
+static __always_inline __u32 source_class(const struct frame* frame,
+                                          const struct policy_image* image,
+                                          const struct ip_bytes* source, __u8 family) {
+    const __u8* bytes = source->bytes;
     if (family == 4)
         return walk_trie(frame, image, image->source_root_v4[bytes[12] << 8 | bytes[13]],
                          bytes + 14, TRIE_LEVELS_V4);

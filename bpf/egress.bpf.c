@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What leaves through an uplink, after SNAT: keeps the flow table that makes replies replies.
+//
+//   tc   egress_tc   sees every outgoing frame; decides nothing, always passes
+#include "lib/flow.h"
+
+SEC("tc")
+int egress_tc(struct __sk_buff* skb) {
+    struct frame frame = {
+        .data = (void*)(long)skb->data,
+        .data_end = (void*)(long)skb->data_end,
+        .context = skb,
+        .length_bytes = skb->len,
+    };
+    struct interface_config* interface;
+    struct packet_facts* facts = fresh_facts(SCRATCH_EGRESS);
+    __u32 slot = 0;
+    interface = find_interface(skb->ifindex, &slot);
+    if (!interface || !facts) return TCX_NEXT;
+    frame.layer3 = interface->layer3;
+    if (parse_frame(&frame, facts) || facts->fragment == FRAGMENT_LATER) return TCX_NEXT;
+    track_egress(&frame, active_image(), interface->zone, facts);
+    return TCX_NEXT;
+}
+
+char LICENSE[] SEC("license") = "GPL";

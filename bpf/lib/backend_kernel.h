@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The pipeline's look-ups as BPF maps and helpers.
+#pragma once
+
+#include "lib/emit.h"
+#include "lib/hash.h"
+
+// A program file says which context it has: PORTLID_XDP or nothing (tc).
+#ifdef PORTLID_XDP
+typedef struct xdp_md packet_context;
+#define load_bytes bpf_xdp_load_bytes
+#define PACKET_HOOK HOOK_xdp
+#else
+typedef struct __sk_buff packet_context;
+#define load_bytes bpf_skb_load_bytes
+#define PACKET_HOOK HOOK_tc
+#endif
+
+// Filled by the entry points.
+struct frame {
+    void* data;
+    void* data_end;
+    packet_context* context;
+    __u64 own_mac;
+    __u32 length_bytes;
+    __u16 offloaded_vlan;
+    __u8 layer3;
+    __u8 reserved;
+};
+
+struct packet_facts;
+
+// No header chain that we follow reaches further; the mask is what bounds the offset for the
+// verifier.
+#define OFFSET_MASK 0x7fffu
+
+// Straight from the linear part where the bytes are there, else through the helper (paged skbs,
+// XDP fragments).
+static __always_inline int frame_read(const struct frame* frame, __u32 offset, void* to,
+                                      __u32 size) {
+    void* at;
+    if (offset > OFFSET_MASK) return -1;
+    at = frame->data + (offset & OFFSET_MASK);
+    if (at + size <= frame->data_end) {
+        __builtin_memcpy(__builtin_assume_aligned(to, 8), __builtin_assume_aligned(at, 8), size);
+        return 0;
+    }
+    if (offset + size > frame->length_bytes) return -1;
+    return load_bytes(frame->context, offset, to, size) ? -1 : 0;
+}
+
+static __always_inline __u64 boot_time_ns(const struct frame* frame) {
+    (void)frame;
+    return bpf_ktime_get_boot_ns();
+}
+
+static __always_inline int own_address(const struct frame* frame, const struct ip_bytes* address) {
+    (void)frame;
+    return bpf_map_lookup_elem(&local_addresses, address) != 0;
+}
+
+static __always_inline __u32 network_kind(const struct frame* frame,
+                                          const struct ip_bytes* address) {
+    struct network_key key = {128, *address};
+    __u32* kind = bpf_map_lookup_elem(&networks, &key);
+    (void)frame;
+    return kind ? *kind : 0;
+}
+
+static __always_inline __u64 flow_last_egress_ns(const struct frame* frame,
+                                                 const struct flow_key* key) {
+    struct flow_state* flow = bpf_map_lookup_elem(&flows, key);
+    (void)frame;
+    return flow ? flow->last_egress_boot_ns : 0;
+}
+
+static __always_inline __u32 trie_child(const struct frame* frame, const struct policy_image* image,
+                                        __u32 node, __u32 nibble) {
+    __u32 slot = image->head.trie_slot;
+    void* nodes = bpf_map_lookup_elem(&trie_nodes, &slot);
+    struct trie_node* found;
+    (void)frame;
+    if (!nodes) return TRIE_LEAF;
+    found = bpf_map_lookup_elem(nodes, &node);
+    return found ? found->child[nibble & (TRIE_FANOUT - 1)] : TRIE_LEAF;
+}
+
+// One more use of bucket `index` in window `window`; 1 while fewer than `limit` were taken. The
+// reset races benignly: at worst a few more get through at a window's first instant.
+static __always_inline int bucket_take(void* buckets, __u32 index, __u32 window, __u32 limit) {
+    __u64* bucket = bpf_map_lookup_elem(buckets, &index);
+    __u64 now, fresh = (__u64)window << 32;
+    if (!bucket) return 0;
+    now = *(volatile __u64*)bucket;
+    if (now >> 32 != window) {
+        __sync_val_compare_and_swap(bucket, now, fresh);
+        now = fresh;
+    }
+    if ((__u32)now >= limit) return 0;
+    __sync_fetch_and_add(bucket, 1);
+    return 1;
+}
+
+// IPv4 sources count one by one, IPv6 by /64: whoever has an address there has all of them.
+static __always_inline void budget_source(const struct ip_bytes* source, struct ip_bytes* to) {
+    __u64 halves[2];
+    __builtin_memcpy(halves, source->bytes, 16);
+    if (halves[0]) halves[1] = 0;  // IPv4-mapped addresses begin with eight zero bytes
+    __builtin_memcpy(to->bytes, halves, 16);
+}
+
+static __always_inline int budget_take(const struct frame* frame, const struct ip_bytes* source,
+                                       __u32 kind, __u32 per_second) {
+    struct ip_bytes whose;
+    __u32 second = (__u32)(boot_time_ns(frame) / 1000000000ull);
+    budget_source(source, &whose);
+    return bucket_take(&budgets, (hash_address(&whose) + kind * 0x9e37u) & (BUDGET_BUCKETS - 1),
+                       second, per_second);
+}

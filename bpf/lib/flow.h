@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Who spoke first. An entry in `flows` means that this host or one of its containers did; it is
+// written at the egress of the uplinks (after SNAT, so containers are covered) and is what makes
+// an incoming packet a reply. The whole promise rests on never writing one for an answer:
+//   TCP   only a SYN without ACK opens.
+//   ICMP  only an echo request opens.
+//   else  not when a stranger asked first (asked_first, marked by ingress for would_drop packets),
+//         not when conntrack saw him open the flow, and not when the policy admits him anyway
+//         (the reply then needs no entry, and none is left behind when the port is closed).
+#pragma once
+
+#include "lib/interface.h"
+
+#define FLOW_REFRESH_NS SECOND_NS
+
+static __always_inline void egress_key(const struct packet_facts* facts, struct flow_key* key) {
+    __builtin_memset(key, 0, sizeof(*key));
+    key->local = facts->source;
+    key->remote = facts->destination;
+    key->local_port_host = is_icmp(facts) ? facts->destination_port_host : facts->source_port_host;
+    key->remote_port_host = is_icmp(facts) ? 0 : facts->destination_port_host;
+    key->protocol = facts->protocol;
+}
+
+// Ingress, monitor mode: this stranger asked a port that would be closed to him.
+static __always_inline void mark_asked_first(const struct frame* frame,
+                                             const struct packet_facts* facts) {
+    struct flow_key key;
+    __u64 now = boot_time_ns(frame);
+    __u64* mark;
+    __builtin_memset(&key, 0, sizeof(key));
+    ingress_key(facts, &key);
+    mark = bpf_map_lookup_elem(&asked_first, &key);
+    if (mark) {
+        *mark = now;
+        return;
+    }
+    bpf_map_update_elem(&asked_first, &key, &now, BPF_ANY);
+    count_health(HEALTH_asked_first_inserts);
+}
+
+// Egress: the packet belongs to a flow that a stranger began. A flow that goes on stays his.
+static __always_inline int was_asked_first(const struct flow_key* key, __u64 now) {
+    __u64* mark = bpf_map_lookup_elem(&asked_first, key);
+    if (!mark || now - *mark > FLOW_IDLE_NS) return 0;
+    *mark = now;
+    return 1;
+}
+
+// The policy lets the peer in at the port we send from.
+static __always_inline int peer_is_admitted(const struct frame* frame,
+                                            const struct policy_image* image, __u32 zone_index,
+                                            const struct packet_facts* facts) {
+    const struct decision* decision;
+    if (facts->protocol != PROTOCOL_UDP) return 0;
+    decision = port_decision(frame, image, zone_index, PROTOCOL_UDP, facts->source_port_host,
+                             &facts->destination, &facts->source, facts->family);
+    return decision->allow && decision->reason == REASON_allowed;
+}
+
+static __always_inline void write_flow(const struct flow_key* key, __u64 now) {
+    struct flow_state state = {now};
+    if (bpf_map_update_elem(&flows, key, &state, BPF_ANY))
+        count_health(HEALTH_flow_insert_failed);
+    else
+        count_health(HEALTH_flow_inserts);
+}
+
+static __always_inline int opens_by_itself(const struct packet_facts* facts) {
+    if (facts->protocol == PROTOCOL_TCP) return (facts->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+    return is_icmp(facts) && is_echo(facts, 1);
+}
+
+static __always_inline void track_egress(const struct frame* frame,
+                                         const struct policy_image* image, __u32 zone_index,
+                                         const struct packet_facts* facts) {
+    struct flow_state* flow;
+    struct flow_key key;
+    __u64 now;
+    int opens = opens_by_itself(facts);
+    if (!opens && (facts->protocol == PROTOCOL_TCP || is_icmp(facts))) return;
+    now = boot_time_ns(frame);
+    egress_key(facts, &key);
+    flow = bpf_map_lookup_elem(&flows, &key);
+    if (flow && now - flow->last_egress_boot_ns <= idle_limit_ns(facts->protocol)) {
+        if (now - flow->last_egress_boot_ns > FLOW_REFRESH_NS) flow->last_egress_boot_ns = now;
+        return;
+    }
+    if (!opens) {
+        if (was_asked_first(&key, now)) return;
+        if (conntrack_direction(frame, facts, 1) == CONNTRACK_ORIGINAL) return;
+        if (image && peer_is_admitted(frame, image, zone_index, facts)) return;
+    }
+    write_flow(&key, now);
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What both ingress programs do with a frame once they have wrapped their context.
+//
+// Fails open in one way only: no interface entry or no policy image means that nothing was ever
+// put in force here, and the packet passes, counted under reason no_policy.
+#pragma once
+
+#include "lib/flow.h"
+#include "lib/report.h"
+
+static __always_inline __u64 station_address(const __u8* mac) {
+    __u32 low;
+    __u16 high;
+    __builtin_memcpy(&low, mac, 4);
+    __builtin_memcpy(&high, mac + 4, 2);
+    return low | (__u64)high << 32;
+}
+
+// VERDICT_drop when the frame must go; everything else passes.
+static __always_inline int ingress(struct frame* frame, __u32 ifindex) {
+    const struct policy_image* image;
+    struct interface_config* interface;
+    struct packet_facts* facts;
+    struct judgement judged = {};
+    __u32 slot = 0;
+    interface = find_interface(ifindex, &slot);
+    facts = fresh_facts(PACKET_HOOK == HOOK_xdp ? SCRATCH_XDP : SCRATCH_TC);
+    if (!interface || !facts) return VERDICT_allow;
+    frame->own_mac = station_address(interface->mac);
+    frame->layer3 = interface->layer3;
+    image = active_image();
+    if (image) judged = judge(frame, image, interface->zone, facts);
+    if (interface->force_monitor && judged.verdict == VERDICT_drop)
+        judged.verdict = VERDICT_would_drop;
+    count_verdict(slot, &judged, frame->length_bytes);
+    if (judged.verdict == VERDICT_allow || !image) return VERDICT_allow;
+    report(facts, &judged, image, ifindex, interface->zone);
+    if (judged.verdict == VERDICT_drop) return VERDICT_drop;
+    if (judged.mark) mark_asked_first(frame, facts);
+    return VERDICT_allow;
+}

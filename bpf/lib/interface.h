@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What is known of the interface a packet came through, and which policy is in force.
+#pragma once
+
+#include "lib/pipeline.h"
+
+// The slot of `ifindex`; NULL when userspace knows no such interface (then nothing is judged).
+static __always_inline struct interface_config* find_interface(__u32 ifindex, __u32* slot) {
+    for (__u32 probe = 0; probe < INTERFACE_PROBES; probe++) {
+        __u32 index = (ifindex + probe) % INTERFACE_SLOTS;
+        struct interface_config* found = bpf_map_lookup_elem(&interfaces, &index);
+        if (found && found->ifindex == ifindex) {
+            *slot = index;
+            return found;
+        }
+    }
+    count_health(HEALTH_unknown_interface);
+    return 0;
+}
+
+// Zeroed facts in this CPU's scratch entry (see reload() in lib/packet.h for why not the stack).
+static __always_inline struct packet_facts* fresh_facts(__u32 which) {
+    struct packet_facts* facts = bpf_map_lookup_elem(&packet_scratch, &which);
+    if (facts) __builtin_memset(facts, 0, sizeof(*facts));
+    return facts;
+}
+
+static __always_inline const struct policy_image* image_in(__u32 slot) {
+    __u32 zero = 0;
+    void* inner = bpf_map_lookup_elem(&policy_slots, &slot);
+    if (!inner) return 0;
+    return bpf_map_lookup_elem(inner, &zero);
+}
+
+// The image that decides now. An image that was not confirmed before its deadline gives way to
+// the one before it, whether or not a daemon is alive to notice; without one, nothing is judged.
+static __always_inline const struct policy_image* active_image(void) {
+    const struct policy_image* image = image_in(POLICY_SLOT_ACTIVE);
+    if (!image || !image->head.generation) return 0;
+    if (image->head.deadline_boot_ns && bpf_ktime_get_boot_ns() > image->head.deadline_boot_ns)
+        image = image_in(POLICY_SLOT_PREVIOUS);
+    return image && image->head.generation ? image : 0;
+}
