@@ -8,7 +8,6 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -49,37 +48,16 @@ tl::unexpected<Error> refused(const std::string& path, int reason) {
     return fail_errno("cannot talk to the sensor at " + path, reason, "portlid doctor");
 }
 
-// We connect, curl speaks: so the reason of a refusal is the kernel's own and not curl's guess.
-Result<UniqueFd> connect_to(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.empty() || path.size() >= sizeof(address.sun_path))
-        return fail("the socket path is empty or too long: " + printable(path), "check --socket",
-                    ExitCode::Usage);
-    std::memcpy(address.sun_path, path.data(), path.size());
-    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (!fd.valid()) return fail_errno("cannot make a socket", errno);
-    // Connected before it is non-blocking; a full backlog waits at most this long.
-    const timeval patience{5, 0};
-    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
-        return refused(printable(path), errno);
-    return fd;
-}
-
-curl_socket_t hand_over(void* context, curlsocktype /*purpose*/, curl_sockaddr* /*address*/) {
-    auto& fd = *static_cast<UniqueFd*>(context);
-    return fd.valid() ? fd.release() : CURL_SOCKET_BAD;
-}
-
-int already_connected(void* /*context*/, curl_socket_t /*fd*/, curlsocktype /*purpose*/) {
-    return CURL_SOCKOPT_ALREADY_CONNECTED;
+Result<> check_path(const std::string& path) {
+    if (!path.empty() && path.size() < sizeof(sockaddr_un::sun_path)) return {};
+    return fail("the socket path is empty or too long: " + printable(path), "check --socket",
+                ExitCode::Usage);
 }
 
 struct Transfer {
-    UniqueFd connection;
     Easy easy;
     Headers headers;
+    std::string socket_path;
     std::string answer;  // the whole body, or with on_line the unfinished last line
     const std::function<bool(std::string_view)>* on_line = nullptr;
     bool too_large = false;
@@ -121,9 +99,6 @@ void set_options(Transfer& transfer, const std::string& socket_path, const std::
     auto* easy = transfer.easy.get();
     curl_easy_setopt(easy, CURLOPT_URL, ("http://portlid" + path).c_str());
     curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, socket_path.c_str());
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &hand_over);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &transfer.connection);
-    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, &already_connected);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &receive);
@@ -134,10 +109,9 @@ void set_options(Transfer& transfer, const std::string& socket_path, const std::
 Result<std::unique_ptr<Transfer>> prepare(const std::string& socket_path, const std::string& path) {
     static std::once_flag once;
     std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-    auto connection = connect_to(socket_path);
-    if (!connection) return pass_on(std::move(connection).error());
+    if (auto usable = check_path(socket_path); !usable) return pass_on(std::move(usable).error());
     auto transfer = std::make_unique<Transfer>();
-    transfer->connection = std::move(*connection);
+    transfer->socket_path = socket_path;
     transfer->easy.reset(curl_easy_init());
     if (!transfer->easy) return fail("cannot start an HTTP request");
     set_options(*transfer, socket_path, path);
@@ -167,6 +141,11 @@ Result<> judge(const Transfer& transfer, CURLcode code) {
     if (transfer.too_large)
         return fail("the sensor's answer is too large", "is that socket really portlid's?");
     if (transfer.stopped) return {};
+    if (code == CURLE_COULDNT_CONNECT) {
+        long reason = 0;
+        curl_easy_getinfo(transfer.easy.get(), CURLINFO_OS_ERRNO, &reason);
+        return refused(printable(transfer.socket_path), static_cast<int>(reason));
+    }
     if (code != CURLE_OK)
         return fail(std::string("the sensor broke off its answer: ") + curl_easy_strerror(code),
                     "is it still running? portlid status");

@@ -29,11 +29,8 @@ using Clock = std::chrono::steady_clock;
 constexpr unsigned kMaxConnections = 64;
 constexpr std::size_t kMaxUnprivilegedConnections = 48;
 constexpr std::size_t kBodyLimitBytes = 1U << 20U;
-constexpr std::size_t kFollowerLimitBytes = 1U << 20U;
 constexpr std::size_t kConnectionMemoryBytes = 32U << 10U;
 constexpr std::size_t kStreamBlockBytes = 16U << 10U;
-constexpr std::chrono::seconds kRequestTime{10};
-constexpr std::chrono::seconds kAnswerTime{30};
 constexpr int kRoundsPerServe = 64;
 
 struct Stream {
@@ -102,7 +99,8 @@ MHD_Result collect_query(void* into, MHD_ValueKind /*kind*/, const char* key, si
 
 class HttpServer final : public Server {
 public:
-    HttpServer(ListenSocket socket, Api& api) : socket_(std::move(socket)), api_(api) {}
+    HttpServer(ListenSocket socket, Api& api, Limits limits)
+        : socket_(std::move(socket)), api_(api), limits_(limits) {}
     ~HttpServer() override;
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;
@@ -131,6 +129,7 @@ private:
 
     ListenSocket socket_;
     Api& api_;
+    Limits limits_;
     UniqueFd epoll_;
     UniqueFd timer_;
     std::unordered_map<MHD_Connection*, Peer> peers_;
@@ -174,7 +173,7 @@ void HttpServer::admit(MHD_Connection* connection) {
     auto& peer = peers_[connection];
     peer.connection = connection;
     peer.fd = info == nullptr ? -1 : info->connect_fd;
-    peer.deadline = Clock::now() + kRequestTime;
+    peer.deadline = Clock::now() + limits_.request_time;
     peer.credentials.uid = static_cast<uid_t>(-1);
     socklen_t size = sizeof(peer.credentials);
     const bool known =
@@ -217,7 +216,7 @@ MHD_Result HttpServer::begin(Peer& peer, const char* url, const char* method) {
     auto decision = route(method, url, peer.credentials.uid);
     if (!decision.refusal && announces_too_much(peer.connection)) decision.refusal = too_large();
     if (decision.refusal) {
-        peer.deadline = Clock::now() + kRequestTime;
+        peer.deadline = Clock::now() + limits_.request_time;
         return send_text(peer.connection, decision.refusal->status, decision.refusal->body);
     }
     peer.target = decision.target;
@@ -230,7 +229,7 @@ MHD_Result HttpServer::begin(Peer& peer, const char* url, const char* method) {
 }
 
 MHD_Result HttpServer::finish(Peer& peer) {
-    peer.deadline = Clock::now() + kAnswerTime;
+    peer.deadline = Clock::now() + limits_.answer_time;
     if (peer.body_too_large) {
         const auto refusal = too_large();
         return send_text(peer.connection, refusal.status, refusal.body);
@@ -252,7 +251,8 @@ MHD_Result HttpServer::send_events(Peer& peer) {
         return send_text(peer.connection, MHD_HTTP_OK, body, kType);
     }
     peer.deadline.reset();
-    peer.stream = std::make_unique<Stream>(Stream{{std::move(lines), kFollowerLimitBytes}, after});
+    peer.stream =
+        std::make_unique<Stream>(Stream{{std::move(lines), limits_.follower_bytes}, after});
     OwnedResponse response(MHD_create_response_from_callback(
         MHD_SIZE_UNKNOWN, kStreamBlockBytes, &HttpServer::on_stream_read, &peer, nullptr));
     return send_response(peer.connection, MHD_HTTP_OK, std::move(response), kType);
@@ -275,7 +275,7 @@ void HttpServer::feed(Peer& peer) {
     if (stream.follower.finished()) return;
     stream.follower.add(api_.events_after(stream.after, peer.request),
                         [this](std::uint64_t count) { return api_.gap_line(count); });
-    if (stream.follower.finished()) peer.deadline = Clock::now() + kAnswerTime;
+    if (stream.follower.finished()) peer.deadline = Clock::now() + limits_.answer_time;
     if (stream.follower.empty() || !stream.suspended) return;
     stream.suspended = false;
     MHD_resume_connection(peer.connection);
@@ -330,7 +330,7 @@ void HttpServer::serve() {
 Result<std::unique_ptr<Server>> Server::listen(const std::filesystem::path& runtime_dir, Api& api) {
     auto socket = open_listen_socket(runtime_dir);
     if (!socket) return pass_on(std::move(socket).error());
-    auto server = std::make_unique<HttpServer>(std::move(*socket), api);
+    auto server = std::make_unique<HttpServer>(std::move(*socket), api, limits);
     if (auto started = server->start(); !started) return pass_on(std::move(started).error());
     return server;
 }

@@ -8,6 +8,7 @@
 // limit; one that is 1 MiB behind gets a gap line and its stream ends.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -48,12 +49,18 @@ public:
     virtual std::string gap_line(std::uint64_t count) = 0;
 };
 
+struct Limits {
+    std::chrono::seconds request_time{10};   // until a request is complete
+    std::chrono::seconds answer_time{30};    // until its answer is read
+    std::size_t follower_bytes = 1U << 20U;  // a follower may be this far behind
+};
+
 class Server {
 public:
     // Listens on runtime_dir/portlid.sock (directory 0755, socket 0660, group `portlid` where it
     // exists). A live sensor there is refused; a stale socket is replaced.
     [[nodiscard]] static Result<std::unique_ptr<Server>> listen(
-        const std::filesystem::path& runtime_dir, Api& api);
+        const std::filesystem::path& runtime_dir, Api& api, Limits limits = {});
     virtual ~Server() = default;
     [[nodiscard]] virtual int fd() const = 0;
     virtual void serve() = 0;           // runs what is ready; never blocks
