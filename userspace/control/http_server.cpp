@@ -327,7 +327,8 @@ void HttpServer::serve() {
 
 }  // namespace
 
-Result<std::unique_ptr<Server>> Server::listen(const std::filesystem::path& runtime_dir, Api& api) {
+Result<std::unique_ptr<Server>> Server::listen(const std::filesystem::path& runtime_dir, Api& api,
+                                               Limits limits) {
     auto socket = open_listen_socket(runtime_dir);
     if (!socket) return pass_on(std::move(socket).error());
     auto server = std::make_unique<HttpServer>(std::move(*socket), api, limits);
