@@ -18,19 +18,20 @@ struct Diagnostic {
     std::string message;  // what and why
     std::string hint;     // did-you-mean or the next thing to do; may be empty
     bool warning = false;
+    std::string source_line;  // the line of text it points at; may be empty
 };
 // "policy.yaml:6:11: unknown key `prots`" without the hint.
 [[nodiscard]] std::string to_string(const Diagnostic& diagnostic);
 
 struct LoadOutcome {
-    Policy policy;                         // meaningful only when ok()
-    std::vector<Diagnostic> diagnostics;   // every error found, in file order, and warnings
-    std::string text_hash;                 // sha256 of the policy file, includes and set files
-    [[nodiscard]] bool ok() const;         // no error among the diagnostics
+    Policy policy;                        // meaningful only when ok()
+    std::vector<Diagnostic> diagnostics;  // every error found, in file order, and warnings
+    std::string text_hash;                // sha256 of the policy file, includes and set files
+    [[nodiscard]] bool ok() const;        // no error among the diagnostics
 };
 
 struct LoadOptions {
-    bool strict = false;        // warnings are errors
+    bool strict = false;  // warnings are errors
     // The daemon refuses a file that is a symlink or writable by group or others; `policy check`
     // run by a user on his own draft does not.
     bool check_ownership = false;

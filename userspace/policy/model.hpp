@@ -32,6 +32,7 @@ struct PortRange {
     std::uint16_t last_host = 0;   // inclusive
     auto operator<=>(const PortRange&) const = default;
 };
+[[nodiscard]] std::string to_string(const PortRange& range);  // "80/tcp", "9400-9410/udp"
 
 struct Zone {
     std::string name;
@@ -47,26 +48,28 @@ struct Zone {
 struct NamedSet {
     std::string name;
     Place place;
-    std::vector<Cidr> members;          // file sets are read in
-    std::optional<std::string> file;    // path of a file set, for reload
+    std::vector<Cidr> members;        // file sets are read in
+    std::optional<std::string> file;  // path of a file set, for reload
 };
 
 struct Limit {
     std::uint32_t new_flows = 0;
     std::chrono::nanoseconds per{};
-    std::vector<std::string> exempt;  // set names
+    std::vector<std::string> exempt;  // as written (set names, prefixes)
+    std::vector<Cidr> exempt_members;
 };
 
 // Who must hold the port. Parsed and kept; made live by the exposure work.
 struct Owner {
-    std::map<std::string, std::string> matches;  // container, image, compose, label, unit, exe, user
+    std::map<std::string, std::string>
+        matches;  // container, image, compose, label, unit, exe, user
 };
 
 struct Service {
     std::string name;
     Place place;
     std::vector<PortRange> ports;
-    std::vector<Cidr> from;              // empty and from_any: everybody
+    std::vector<Cidr> from;  // empty and from_any: everybody
     bool from_any = true;
     std::vector<std::string> from_text;  // as written (set names), for display
     std::vector<std::string> zones;      // empty = all
@@ -81,6 +84,7 @@ struct FailsafeRule {
     std::vector<PortRange> ports;
     std::vector<Cidr> from;
     bool from_any = true;
+    std::vector<std::string> from_text;
 };
 
 struct BindRule {
@@ -93,6 +97,8 @@ struct LabelCeiling {
     Place place;
     std::vector<PortRange> ports;
     std::vector<Cidr> from;
+    bool from_any = true;
+    std::vector<std::string> from_text;
     std::optional<std::chrono::nanoseconds> for_at_most;
 };
 
@@ -111,7 +117,9 @@ struct Policy {
     std::vector<Zone> zones;
     std::vector<NamedSet> sets;
     std::vector<Cidr> management;
+    std::vector<std::string> management_text;  // as written, like every *_text
     std::vector<Cidr> deny;
+    std::vector<std::string> deny_text;
     Place deny_place;
     std::vector<Service> services;
     Action ping = Action::Allow;
@@ -121,6 +129,8 @@ struct Policy {
     Action transit = Action::Allow;
     Place transit_place;
     std::vector<Cidr> routed;
+    std::vector<std::string> routed_text;
+    Place routed_place;
     std::vector<FailsafeRule> failsafe;
     std::vector<LabelCeiling> label_ceiling;
     bool labels_present = false;

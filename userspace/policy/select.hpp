@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which zone an interface belongs to (contract §3: exact name beats glob beats `uplink`; catch_all).
-// Pure: facts in, choice out.
+// Which zone an interface belongs to (contract §3: exact name beats glob beats `uplink`;
+// catch_all). Pure: facts in, choice out.
 #pragma once
 
 #include <cstdint>
@@ -15,19 +15,19 @@ namespace portlid::policy {
 // What the kernel says of one interface.
 struct InterfaceFacts {
     std::string name;
-    std::string kind;           // rtnl link kind: "veth", "bridge", "tun", "vlan", ""
+    std::string kind;  // rtnl link kind: "veth", "bridge", "tun", "vlan", ""
     bool loopback = false;
-    bool hardware = false;      // backed by a device (/sys/class/net/X/device)
-    bool ethernet = true;       // ARPHRD_ETHER
-    bool bridge_port = false;   // enslaved to a bridge
-    bool engine_bridge = false; // docker0, br-<id>, podman*, cni*
-    bool uplink = false;        // carries, or ever carried, a default route
+    bool hardware = false;       // backed by a device (/sys/class/net/X/device)
+    bool ethernet = true;        // ARPHRD_ETHER
+    bool bridge_port = false;    // enslaved to a bridge
+    bool engine_bridge = false;  // docker0, br-<id>, podman*, cni*
+    bool uplink = false;         // carries, or ever carried, a default route
 };
 
 struct ZoneChoice {
-    unsigned zone = 0;         // index in Policy::zones
+    unsigned zone = 0;           // index in Policy::zones
     bool force_monitor = false;  // catch_all: joined unnamed, "uncovered"
-    std::string why;           // "named in zone public", "glob wg*", "uplink", "catch_all"
+    std::string why;             // "named in zone public", "glob wg*", "uplink", "catch_all"
 };
 
 // `any_uplink_known`: some interface is or was an uplink; until then every hardware Ethernet

@@ -17,9 +17,9 @@ namespace portlid::policy {
 
 // What the kernel keeps in maps besides the policy.
 struct HostTables {
-    std::set<IpAddress> own;                // local_addresses
-    std::map<Cidr, std::uint32_t> networks; // NETWORK_*
-    std::vector<flow_key> flows;            // flows this host opened
+    std::set<IpAddress> own;                 // local_addresses
+    std::map<Cidr, std::uint32_t> networks;  // NETWORK_*
+    std::vector<flow_key> flows;             // flows this host opened
 };
 
 struct Judgement {
@@ -56,8 +56,7 @@ struct PortReach {
 // `protocol` is IPPROTO_TCP or IPPROTO_UDP; `address` any() stands for all own addresses of that
 // family (the widest answer).
 [[nodiscard]] PortReach port_reach(const CompiledPolicy& policy, unsigned zone,
-                                   std::uint8_t protocol, const IpAddress& address,
-                                   HostPort port);
+                                   std::uint8_t protocol, const IpAddress& address, HostPort port);
 // Names of services that name the port in any zone, "" when none.
 [[nodiscard]] std::string service_on(const Policy& policy, std::uint8_t protocol, HostPort port);
 

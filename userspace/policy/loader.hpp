@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The passes of load_file over the documents of one policy. Order: every document is read, then
+// all zones and sets, then everything that refers to them, then what only the whole can show.
+// Private to the room.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "policy/document.hpp"
+#include "policy/load.hpp"
+#include "policy/reader.hpp"
+
+namespace portlid::policy {
+
+struct Document {
+    std::string name;
+    Node root;
+};
+
+// What the passes share. Messages go to `report`, values to `policy`.
+struct LoadState {
+    LoadOptions options;
+    std::filesystem::path directory;  // anchors includes and set files
+    std::string name;                 // of the main file
+    Policy policy;
+    Report report;
+    std::vector<Document> documents;           // main file first
+    std::map<std::string, std::string> texts;  // of every policy file, for the caret
+    std::vector<std::string> file_order;       // as diagnostics are sorted
+    std::string hashes;                        // of every file, in that order
+    std::map<std::string, Place> once;         // keys that one file may give: "transit"
+};
+
+// A list of set names and prefixes, resolved.
+struct Sources {
+    std::vector<Cidr> members;
+    std::vector<std::string> text;
+};
+
+// documents.cpp
+void read_documents(LoadState& state, std::string_view main_text);
+// read_zones.cpp, read_sets.cpp, read_services.cpp, read_rest.cpp
+void read_zones(LoadState& state, const Node& node);
+void read_sets(LoadState& state, const Node& node);
+void read_services(LoadState& state, const Node& node);
+[[nodiscard]] Sources read_sources(LoadState& state, const Node& node, std::string_view what);
+[[nodiscard]] std::optional<Owner> read_owner(LoadState& state, const Node& node);
+[[nodiscard]] std::optional<Mode> read_mode(const Node& node, Report& report);
+[[nodiscard]] std::optional<Action> read_action(const Node& node, std::string_view what,
+                                                Report& report);
+[[nodiscard]] const Zone* find_zone(LoadState& state, const Node& node, std::string_view name);
+void read_rest(LoadState& state, const MapReader& root);
+void read_failsafe(LoadState& state, const Node& node);
+void read_labels(LoadState& state, const Node& node);
+void read_binds(LoadState& state, const Node& node);
+void read_tests(LoadState& state, const Node& node);
+// True the first time `key` is given in any file; an error with the other place after that.
+[[nodiscard]] bool only_once(LoadState& state, const std::string& key, const Place& place);
+// review.cpp: lock-out, and the warnings about what this version does not apply yet.
+void review(LoadState& state);
+
+}  // namespace portlid::policy

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/model.hpp"
+
+#include <fmt/format.h>
+
+namespace portlid::policy {
+
+const char* to_string(Mode mode) {
+    return mode == Mode::Enforce ? "enforce" : "monitor";
+}
+
+const char* to_string(Action action) {
+    return action == Action::Allow ? "allow" : "drop";
+}
+
+std::string to_string(const PortRange& range) {
+    const char* protocol = range.protocol == PortProtocol::Tcp ? "tcp" : "udp";
+    if (range.first_host == range.last_host)
+        return fmt::format("{}/{}", range.first_host, protocol);
+    return fmt::format("{}-{}/{}", range.first_host, range.last_host, protocol);
+}
+
+Mode mode_of(const Policy& policy, const Zone& zone) {
+    return zone.mode.value_or(policy.mode);
+}
+
+Mode mode_of(const Policy& policy, const Zone& zone, const Service& service) {
+    return service.mode.value_or(mode_of(policy, zone));
+}
+
+}  // namespace portlid::policy

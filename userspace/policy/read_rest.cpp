@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// The single keys of a policy and its shorter lists.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "policy/loader.hpp"
+#include "policy/values.hpp"
+
+namespace portlid::policy {
+
+namespace {
+
+void append(std::vector<Cidr>& members, std::vector<std::string>& text, Sources sources) {
+    members.insert(members.end(), sources.members.begin(), sources.members.end());
+    text.insert(text.end(), sources.text.begin(), sources.text.end());
+}
+
+void read_source_lists(LoadState& state, const MapReader& root) {
+    auto& policy = state.policy;
+    if (const auto* node = root.find("management"))
+        append(policy.management, policy.management_text,
+               read_sources(state, *node, "`management`"));
+    if (const auto* node = root.find("deny")) {
+        policy.deny_place = node->place;
+        append(policy.deny, policy.deny_text, read_sources(state, *node, "`deny`"));
+    }
+    // [] is what the language page shows for "none".
+    if (const auto* node = root.find("routed");
+        node != nullptr && !(node->kind == Node::Kind::List && node->items.empty())) {
+        policy.routed_place = node->place;
+        append(policy.routed, policy.routed_text, read_sources(state, *node, "`routed`"));
+    }
+}
+
+void read_icmp(LoadState& state, const Node& node) {
+    const MapReader map(node, "`icmp`", {"ping"}, state.report);
+    const auto* ping = map.find("ping");
+    if (ping == nullptr || !only_once(state, "icmp.ping", ping->place)) return;
+    state.policy.ping = read_action(*ping, "`ping`", state.report).value_or(Action::Allow);
+    state.policy.icmp_place = ping->place;
+}
+
+void read_protocols(LoadState& state, const Node& node) {
+    auto& known = state.policy.protocols;
+    state.policy.protocols_place = node.place;
+    read_list(node, "`protocols`", true, state.report, [&](const Node& item) {
+        const auto number = read_protocol(item, state.report);
+        if (number) known.push_back(*number);
+    });
+    std::sort(known.begin(), known.end());
+    known.erase(std::unique(known.begin(), known.end()), known.end());
+}
+
+void read_transit(LoadState& state, const Node& node) {
+    if (!only_once(state, "transit", node.place)) return;
+    state.policy.transit = read_action(node, "`transit`", state.report).value_or(Action::Allow);
+    state.policy.transit_place = node.place;
+}
+
+void read_failsafe_rule(LoadState& state, const Node& node) {
+    const MapReader map(node, "a failsafe rule", {"ports", "from"}, state.report);
+    FailsafeRule rule;
+    rule.place = node.place;
+    if (const auto* ports = map.need("ports"))
+        rule.ports = read_ports(*ports, "`ports`", state.report);
+    if (const auto* from = map.find("from")) {
+        auto sources = read_sources(state, *from, "`from`");
+        rule.from = std::move(sources.members);
+        rule.from_text = std::move(sources.text);
+        rule.from_any = false;
+    } else if (map.ok()) {
+        state.report.warn(node.place, "failsafe without `from` opens the port to everybody",
+                          "name your own addresses: from: [office]");
+    }
+    state.policy.failsafe.push_back(std::move(rule));
+}
+
+void read_ceiling(LoadState& state, const Node& node) {
+    const MapReader map(node, "a ceiling", {"ports", "from", "for"}, state.report);
+    LabelCeiling ceiling;
+    ceiling.place = node.place;
+    if (const auto* ports = map.need("ports"))
+        ceiling.ports = read_ports(*ports, "`ports`", state.report);
+    if (const auto* from = map.find("from")) {
+        auto sources = read_sources(state, *from, "`from`");
+        ceiling.from = std::move(sources.members);
+        ceiling.from_text = std::move(sources.text);
+        ceiling.from_any = false;
+    }
+    if (const auto* limit = map.find("for"))
+        ceiling.for_at_most = read_duration(*limit, "`for`", state.report);
+    state.policy.label_ceiling.push_back(std::move(ceiling));
+}
+
+void read_bind_rule(LoadState& state, const Node& node) {
+    const MapReader map(node, "a bind rule", {"ports", "owner"}, state.report);
+    BindRule rule;
+    rule.place = node.place;
+    if (const auto* ports = map.need("ports"))
+        rule.ports = read_ports(*ports, "`ports`", state.report);
+    if (const auto* owner = map.find("owner")) rule.owner = read_owner(state, *owner);
+    state.policy.binds_allow.push_back(std::move(rule));
+}
+
+void read_test_target(LoadState& state, const MapReader& map, PolicyTest& test) {
+    const auto* to = map.need("to");
+    if (to == nullptr) return;
+    const auto range = read_port(*to, state.report);
+    if (!range) return;
+    if (range->first_host != range->last_host)
+        state.report.error(to->place, "`to` must be one port, not a range");
+    test.to = *range;
+    test.to_text = to->text;
+}
+
+// A policy with one zone need not repeat its name in every test.
+void read_test_zone(LoadState& state, const Node& node, const MapReader& map, PolicyTest& test) {
+    if (const auto* zone = map.find("zone")) {
+        const auto name = read_text(*zone, "`zone`", state.report);
+        if (name && find_zone(state, *zone, *name) != nullptr) test.zone = *name;
+    } else if (state.policy.zones.size() == 1) {
+        test.zone = state.policy.zones.front().name;
+    } else {
+        state.report.error(node.place, "a test has no `zone`");
+    }
+}
+
+void read_test(LoadState& state, const Node& node) {
+    const MapReader map(node, "a test", {"from", "to", "zone", "expect"}, state.report);
+    if (!map.ok()) return;
+    PolicyTest test;
+    test.place = node.place;
+    if (const auto* from = map.need("from"))
+        test.from = read_address(*from, "`from`", state.report).value_or(IpAddress());
+    read_test_target(state, map, test);
+    read_test_zone(state, node, map, test);
+    if (const auto* expect = map.need("expect"))
+        test.expect = read_action(*expect, "`expect`", state.report).value_or(Action::Drop);
+    state.policy.tests.push_back(std::move(test));
+}
+
+}  // namespace
+
+void read_failsafe(LoadState& state, const Node& node) {
+    read_list(node, "`failsafe`", true, state.report,
+              [&](const Node& item) { read_failsafe_rule(state, item); });
+}
+
+void read_labels(LoadState& state, const Node& node) {
+    const MapReader map(node, "`labels`", {"ceiling"}, state.report);
+    state.policy.labels_present = map.ok();
+    if (const auto* ceiling = map.need("ceiling"))
+        read_list(*ceiling, "`ceiling`", true, state.report,
+                  [&](const Node& item) { read_ceiling(state, item); });
+    state.report.warn(node.place, "labels are parsed but not read from containers yet");
+}
+
+void read_binds(LoadState& state, const Node& node) {
+    const MapReader map(node, "`binds`", {"default", "allow"}, state.report);
+    if (const auto* word = map.find("default");
+        word != nullptr && only_once(state, "binds.default", word->place)) {
+        state.policy.binds_refuse =
+            read_word(*word, "`default`", {"record", "refuse"}, state.report).value_or(0) == 1;
+        if (state.policy.binds_refuse)
+            state.report.warn(word->place, "binds are recorded; refusing them is not applied yet");
+    }
+    if (const auto* allow = map.find("allow"))
+        read_list(*allow, "`allow`", true, state.report,
+                  [&](const Node& item) { read_bind_rule(state, item); });
+}
+
+void read_tests(LoadState& state, const Node& node) {
+    read_list(node, "`tests`", true, state.report,
+              [&](const Node& item) { read_test(state, item); });
+}
+
+void read_rest(LoadState& state, const MapReader& root) {
+    read_source_lists(state, root);
+    if (const auto* node = root.find("services")) read_services(state, *node);
+    if (const auto* node = root.find("icmp")) read_icmp(state, *node);
+    if (const auto* node = root.find("protocols")) read_protocols(state, *node);
+    if (const auto* node = root.find("transit")) read_transit(state, *node);
+    if (const auto* node = root.find("failsafe")) read_failsafe(state, *node);
+    if (const auto* node = root.find("labels")) read_labels(state, *node);
+    if (const auto* node = root.find("binds")) read_binds(state, *node);
+    if (const auto* node = root.find("tests")) read_tests(state, *node);
+}
+
+}  // namespace portlid::policy

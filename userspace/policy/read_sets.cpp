@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Named sets, their files, and the lists that refer to them.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/sha256.hpp"
+#include "base/text.hpp"
+#include "policy/loader.hpp"
+#include "policy/source_file.hpp"
+#include "policy/values.hpp"
+
+namespace portlid::policy {
+
+namespace {
+
+constexpr std::size_t kMaxSetFileErrors = 20;
+
+std::string_view trim(std::string_view text) {
+    const auto first = text.find_first_not_of(" \t\r");
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+}
+
+// One line of a set file; errors carry the line, since the file itself is not kept.
+void read_set_line(std::string_view row, const Place& start, NamedSet& set, Report& report) {
+    const auto value = trim(row.substr(0, row.find('#')));
+    if (value.empty()) return;
+    auto place = start;
+    place.column = static_cast<unsigned>(value.data() - row.data()) + 1;
+    Report problems;
+    const auto prefix = parse_prefix(value, place, problems);
+    if (prefix) return set.members.push_back(*prefix);
+    for (auto& problem : problems.take()) {
+        problem.source_line = std::string(row.substr(0, 200));
+        report.add(std::move(problem));
+    }
+}
+
+void parse_set_file(std::string_view text, const std::string& name, NamedSet& set, Report& report) {
+    Place place{name, 0, 1};
+    std::size_t bad = 0;
+    while (!text.empty()) {
+        ++place.line;
+        const auto end = text.find('\n');
+        const auto before = set.members.size();
+        const auto row = text.substr(0, end);
+        read_set_line(row, place, set, report);
+        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+        const bool blank = trim(row.substr(0, row.find('#'))).empty();
+        if (set.members.size() > before || blank) continue;
+        if (++bad < kMaxSetFileErrors) continue;
+        report.error(place, "too many bad lines; the rest of the file was not read");
+        return;
+    }
+}
+
+void read_set_file(LoadState& state, const Node& node, NamedSet& set) {
+    const auto file = read_text(node, "`file`", state.report);
+    if (!file) return;
+    set.file = *file;
+    const auto path = (state.directory / *file).string();
+    auto text = read_source(path, kMaxSetBytes, state.options.check_ownership);
+    if (!text) {
+        state.report.error(node.place,
+                           fmt::format("set file {}: {}", quote(*file), text.error().message),
+                           text.error().hint);
+        return;
+    }
+    state.file_order.push_back(path);
+    state.hashes += sha256(*text);
+    if (check_text(*text, path, state.report)) parse_set_file(*text, path, set, state.report);
+}
+
+void read_set_members(LoadState& state, const Node& node, NamedSet& set) {
+    if (node.kind == Node::Kind::Map) {
+        const MapReader map(node, "a set", {"file"}, state.report);
+        if (const auto* file = map.need("file")) read_set_file(state, *file, set);
+        return;
+    }
+    read_list(node, "a set", true, state.report, [&](const Node& item) {
+        const auto text = read_text(item, "an address", state.report);
+        if (!text) return;
+        if (const auto prefix = parse_prefix(*text, item.place, state.report))
+            set.members.push_back(*prefix);
+    });
+}
+
+void read_set(LoadState& state, const Key& key, const Node& node) {
+    if (!check_name(key.text, "a set", key.place, state.report)) return;
+    const auto& sets = state.policy.sets;
+    const auto same = std::find_if(sets.begin(), sets.end(),
+                                   [&](const auto& set) { return set.name == key.text; });
+    if (same != sets.end())
+        return state.report.error(key.place,
+                                  fmt::format("the set name `{}` is used twice", key.text),
+                                  "first used at " + at(same->place));
+    NamedSet set;
+    set.name = key.text;
+    set.place = key.place;
+    read_set_members(state, node, set);
+    state.policy.sets.push_back(std::move(set));
+}
+
+// Anything with these characters was meant as an address, not as a name.
+bool looks_like_address(std::string_view text) {
+    return text.find_first_of("/:") != std::string_view::npos ||
+           text.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
+void add_source(LoadState& state, const Node& item, Sources& sources) {
+    const auto text = read_text(item, "an entry", state.report);
+    if (!text) return;
+    sources.text.push_back(*text);
+    if (Cidr::parse(*text) || looks_like_address(*text)) {
+        if (const auto prefix = parse_prefix(*text, item.place, state.report))
+            sources.members.push_back(*prefix);
+        return;
+    }
+    std::vector<std::string_view> names;
+    for (const auto& set : state.policy.sets) {
+        names.emplace_back(set.name);
+        if (set.name != *text) continue;
+        sources.members.insert(sources.members.end(), set.members.begin(), set.members.end());
+        return;
+    }
+    auto hint = did_you_mean(*text, names);
+    if (hint.empty()) hint = "define it under `sets:`";
+    state.report.error(item.place, fmt::format("there is no set {}", quote(*text)),
+                       std::move(hint));
+}
+
+}  // namespace
+
+void read_sets(LoadState& state, const Node& node) {
+    if (node.kind != Node::Kind::Map) {
+        state.report.error(node.place, fmt::format("`sets` must be a map, not {}", kind_name(node)),
+                           "write sets: { office: [203.0.113.0/24] }");
+        return;
+    }
+    for (std::size_t i = 0; i < node.keys.size(); ++i) read_set(state, node.keys[i], node.items[i]);
+}
+
+Sources read_sources(LoadState& state, const Node& node, std::string_view what) {
+    Sources sources;
+    read_list(node, what, false, state.report,
+              [&](const Node& item) { add_source(state, item, sources); });
+    return sources;
+}
+
+}  // namespace portlid::policy
