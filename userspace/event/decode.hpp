@@ -33,7 +33,7 @@ struct SocketFacts {
     std::uint64_t cookie = 0;
     std::uint64_t netns_cookie = 0;
     std::uint32_t netns = 0;
-    std::uint32_t protocol = 0;  // IPPROTO_*
+    std::uint32_t protocol = 0;    // IPPROTO_*
     Family family = Family::IPv4;  // of the socket; a v4-mapped address on it stays IPv6
     IpAddress address;
     HostPort port;
@@ -54,10 +54,11 @@ struct SocketRecord {
 struct VerdictRecord {
     BootTime time;
     std::uint64_t generation = 0;
+    Family family = Family::IPv4;  // of the packet
     IpAddress source;
     IpAddress destination;
     HostPort source_port;
-    HostPort destination_port;
+    HostPort destination_port;  // ICMP: type << 8 | code
     std::uint32_t ifindex = 0;
     std::uint32_t length_bytes = 0;
     std::uint16_t rule = 0;
@@ -77,10 +78,12 @@ using Record = std::variant<SocketRecord, VerdictRecord>;
 [[nodiscard]] SocketFacts socket_facts(const socket_identity& raw);
 [[nodiscard]] TaskFacts task_facts(const task_identity& raw);
 
-[[nodiscard]] const char* reason_word(reason why);      // "no_service"
-[[nodiscard]] const char* reason_sentence(reason why);  // for people
-[[nodiscard]] const char* verdict_name(verdict_word verdict);  // "would_drop"
-[[nodiscard]] const char* hook_name(hook_kind hook);           // "xdp", "tc"
+[[nodiscard]] const char* reason_word(reason why);               // "no_service"
+[[nodiscard]] const char* reason_sentence(reason why);           // for people
+[[nodiscard]] const char* verdict_name(verdict_word verdict);    // "would_drop"
+[[nodiscard]] const char* hook_name(hook_kind hook);             // "xdp", "tc"
 [[nodiscard]] std::string protocol_name(std::uint8_t protocol);  // "tcp", "udp", "icmp", "47"
+// The same for a socket's IPPROTO_*, which may be above 255; an MPTCP socket is "tcp" from outside.
+[[nodiscard]] std::string transport_name(std::uint32_t protocol);
 
 }  // namespace portlid::event

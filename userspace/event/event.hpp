@@ -48,9 +48,9 @@ enum class Severity : std::uint8_t { Info, Low, Medium, High, Critical };
 [[nodiscard]] const char* to_string(Severity severity);
 
 struct Event {
-    std::string id;            // UUIDv7; an update repeats it with rev + 1
+    std::string id;  // UUIDv7; an update repeats it with rev + 1
     std::uint32_t rev = 0;
-    std::uint64_t seq = 0;     // set by the Sequencer when the event is emitted
+    std::uint64_t seq = 0;  // set by the Sequencer when the event is emitted
     WallTime time;
     Kind kind = Kind::SensorHeartbeat;
     Severity severity = Severity::Info;
