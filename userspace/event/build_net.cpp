@@ -59,6 +59,12 @@ bool is_noise(reason why) {
     }
 }
 
+// One instant is written once: two conversions of it may differ by nanoseconds.
+void add_span(Json& body, BootTime first, BootTime last) {
+    body["first"] = time_of(first);
+    body["last"] = first == last ? body["first"] : Json(time_of(last));
+}
+
 std::vector<BusySource> busiest(std::vector<BusySource> sources) {
     const auto kept = std::min(sources.size(), kBusiestSources);
     const auto busier = [](const BusySource& a, const BusySource& b) {
@@ -92,8 +98,8 @@ Json verdict_body(const Origin& origin, const VerdictRecord& record, const Verdi
     body["dst"] = endpoint_json(record.destination, record.destination_port, record.protocol);
     body["target"] = target_json(view.target);
     body["count"] = view.count;
-    body["first"] = time_of(view.first.ns != 0 ? view.first : record.time);
-    body["last"] = time_of(view.last.ns != 0 ? view.last : record.time);
+    add_span(body, view.first.ns != 0 ? view.first : record.time,
+             view.last.ns != 0 ? view.last : record.time);
     return body;
 }
 
@@ -107,8 +113,7 @@ Json summary_body(const Origin& origin, const SummaryView& view) {
     body["distinct_sources"] = view.distinct_sources;
     body["distinct_ports"] = view.distinct_ports;
     body["estimates"] = {"distinct_sources", "distinct_ports"};
-    body["first"] = time_of(view.first);
-    body["last"] = time_of(view.last);
+    add_span(body, view.first, view.last);
     Json sources = Json::array();
     for (const auto& one : busiest(view.sources))
         sources.push_back({{"ip", one.address.to_string()}, {"count", one.count}});

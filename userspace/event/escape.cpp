@@ -32,7 +32,9 @@ struct Decoded {
 Decoded decode_at(std::string_view text, std::size_t at) {
     const auto lead = static_cast<unsigned char>(text[at]);
     const std::size_t bytes = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    if (bytes == 1 || at + bytes > text.size()) return {lead, 1};
+    if (bytes == 1) return {lead, 1};
+    // Not what a valid text holds: copied as it is, never looked behind.
+    if ((lead & 0xc0U) == 0x80 || at + bytes > text.size()) return {0xfffd, 1};
     char32_t code = lead & (0xffU >> (bytes + 1));
     for (std::size_t i = 1; i < bytes; ++i)
         code = (code << 6U) | (static_cast<unsigned char>(text[at + i]) & 0x3fU);
