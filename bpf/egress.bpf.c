@@ -12,14 +12,18 @@ int egress_tc(struct __sk_buff* skb) {
         .context = skb,
         .length_bytes = skb->len,
     };
+    const struct policy_image* image;
     struct interface_config* interface;
     struct packet_facts* facts = fresh_facts(SCRATCH_EGRESS);
+    struct zone_choice choice = {};
     __u32 slot = 0;
     interface = find_interface(skb->ifindex, &slot);
     if (!interface || !facts) return TCX_NEXT;
     frame.layer3 = interface->layer3;
     if (parse_frame(&frame, facts) || facts->fragment == FRAGMENT_LATER) return TCX_NEXT;
-    track_egress(&frame, active_image(), interface->zone, facts);
+    image = active_image();
+    if (image) choose_zone(image, interface, slot, &choice);
+    track_egress(&frame, image, choice.zone, facts);
     return TCX_NEXT;
 }
 

@@ -24,6 +24,7 @@
 #define TRIE_ROOT_SIZE 65536u
 #define TRIE_STRIDE_BITS 4u
 #define TRIE_FANOUT 16u
+#define INTERFACE_SLOTS 64u  // of the interfaces map, see abi/maps.h
 
 // One outcome of the policy for a new flow: what reason, whether it passes, whose rule said so,
 // and whether that rule enforces. Index 0 of image.decisions is never used.
@@ -101,8 +102,16 @@ struct image_head {
 };
 ABI_SIZE(struct image_head, 48);
 
+// interface_zones: which zone an interface slot belongs to under this very policy, so that zones
+// and rules change in one step. 0 = not attached when the image was made: the slot's own entry in
+// the interfaces map counts.
+#define IMAGE_ZONE(zone, force_monitor) ((__u8)((zone) + 1u) | ((force_monitor) ? 0x80u : 0u))
+#define IMAGE_ZONE_INDEX(entry) (((entry)&0x7fu) - 1u)
+#define IMAGE_ZONE_MONITORS(entry) ((entry) >> 7)
+
 struct policy_image {
     struct image_head head;
+    __u8 interface_zones[INTERFACE_SLOTS];
     struct zone_rules zones[MAX_ZONES];
     __u32 source_root_v4[TRIE_ROOT_SIZE];  // first 16 bits of the address
     __u32 source_root_v6[TRIE_ROOT_SIZE];

@@ -8,7 +8,6 @@
 #include "reasons.h"
 
 // interfaces: open-addressed by ifindex: slot = (ifindex + probe) % INTERFACE_SLOTS.
-#define INTERFACE_SLOTS 64u
 #define INTERFACE_PROBES 8u
 struct interface_config {
     __u32 ifindex;       // 0 = free slot
@@ -99,10 +98,9 @@ ABI_SIZE(struct report_gate, 16);
 
 // lost: per CPU, index = enum event_kind; records that found their ring full.
 // health: per CPU, index below.
-#define PORTLID_HEALTH(X)                                                   \
-    X(0, flow_inserts)                                                      \
-    X(1, flow_insert_failed) X(2, asked_first_inserts) X(3, listeners_full) \
-        X(4, unknown_interface)
+#define PORTLID_HEALTH(X) \
+    X(0, flow_inserts)    \
+    X(1, flow_insert_failed) X(2, asked_first_inserts) X(3, listeners_full) X(4, unknown_interface)
 #define PORTLID_HEALTH_ENUM(number, name) HEALTH_##name = (number),
 enum health_counter { PORTLID_HEALTH(PORTLID_HEALTH_ENUM) HEALTH_SLOTS = 16 };
 #undef PORTLID_HEALTH_ENUM

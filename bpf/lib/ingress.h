@@ -16,12 +16,29 @@ static __always_inline __u64 station_address(const __u8* mac) {
     return low | (__u64)high << 32;
 }
 
+// Judges, counts and reports; VERDICT_drop when the frame must go.
+static __always_inline int judge_in_zone(const struct frame* frame,
+                                         const struct policy_image* image,
+                                         const struct zone_choice* choice, __u32 slot,
+                                         __u32 ifindex, struct packet_facts* facts) {
+    struct judgement judged = judge(frame, image, choice->zone, facts);
+    if (choice->force_monitor && judged.verdict == VERDICT_drop)
+        judged.verdict = VERDICT_would_drop;
+    count_verdict(slot, &judged, frame->length_bytes);
+    if (judged.verdict == VERDICT_allow) return VERDICT_allow;
+    report(facts, &judged, image, ifindex, choice->zone);
+    if (judged.verdict == VERDICT_drop) return VERDICT_drop;
+    if (judged.mark) mark_asked_first(frame, facts);
+    return VERDICT_allow;
+}
+
 // VERDICT_drop when the frame must go; everything else passes.
 static __always_inline int ingress(struct frame* frame, __u32 ifindex) {
+    const struct judgement unjudged = {0, REASON_no_policy, VERDICT_allow, 0};
     const struct policy_image* image;
     struct interface_config* interface;
     struct packet_facts* facts;
-    struct judgement judged = {};
+    struct zone_choice choice;
     __u32 slot = 0;
     interface = find_interface(ifindex, &slot);
     facts = fresh_facts(PACKET_HOOK == HOOK_xdp ? SCRATCH_XDP : SCRATCH_TC);
@@ -29,13 +46,10 @@ static __always_inline int ingress(struct frame* frame, __u32 ifindex) {
     frame->own_mac = station_address(interface->mac);
     frame->layer3 = interface->layer3;
     image = active_image();
-    if (image) judged = judge(frame, image, interface->zone, facts);
-    if (interface->force_monitor && judged.verdict == VERDICT_drop)
-        judged.verdict = VERDICT_would_drop;
-    count_verdict(slot, &judged, frame->length_bytes);
-    if (judged.verdict == VERDICT_allow || !image) return VERDICT_allow;
-    report(facts, &judged, image, ifindex, interface->zone);
-    if (judged.verdict == VERDICT_drop) return VERDICT_drop;
-    if (judged.mark) mark_asked_first(frame, facts);
-    return VERDICT_allow;
+    if (!image) {
+        count_verdict(slot, &unjudged, frame->length_bytes);
+        return VERDICT_allow;
+    }
+    choose_zone(image, interface, slot, &choice);
+    return judge_in_zone(frame, image, &choice, slot, ifindex, facts);
 }

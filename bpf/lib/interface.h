@@ -41,3 +41,17 @@ static __always_inline const struct policy_image* active_image(void) {
         image = image_in(POLICY_SLOT_PREVIOUS);
     return image && image->head.generation ? image : 0;
 }
+
+// The zone of an interface under `image`, and whether nothing may be dropped there.
+struct zone_choice {
+    __u8 zone;
+    __u8 force_monitor;
+};
+
+static __always_inline void choose_zone(const struct policy_image* image,
+                                        const struct interface_config* interface, __u32 slot,
+                                        struct zone_choice* choice) {
+    __u8 entry = image->interface_zones[slot & (INTERFACE_SLOTS - 1)];
+    choice->zone = entry ? (__u8)IMAGE_ZONE_INDEX(entry) : interface->zone;
+    choice->force_monitor = entry ? (__u8)IMAGE_ZONE_MONITORS(entry) : interface->force_monitor;
+}
