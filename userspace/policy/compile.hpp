@@ -3,6 +3,7 @@
 // Deterministic: the same policy gives the same bytes.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,7 +25,12 @@ struct CompiledPolicy {
     std::vector<trie_node> nodes;         // child indices count from 0 in this vector
     std::vector<RuleName> rules;          // by decision.rule
     std::vector<std::string> zones;       // zone names by index
-    std::string hash;                     // sha256 over the image's meaning and the rule names
+    std::string hash;                     // sha256 over image, names and normal form; the same
+                                          // policy in another directory has the same hash
+    // Which classes sources of a family (0 = IPv4, 1 = IPv6) can have, and the one that most of
+    // the address space has: that of a source no set names.
+    std::array<std::vector<std::uint16_t>, 2> classes;
+    std::array<std::uint16_t, 2> unlisted_class{};
 };
 
 struct CompileOptions {
