@@ -111,6 +111,8 @@ public:
     // Delivers ring records in order of arrival; never blocks. Returns how many.
     using RecordSink = std::function<void(std::span<const std::byte>)>;
     std::size_t poll_rings(const RecordSink& sink);
+    // Socket ring, verdict ring: readable when the kernel wants a ring read before the next poll.
+    [[nodiscard]] std::array<int, 2> ring_fds() const;
 
     [[nodiscard]] InterfaceCounters counters(std::uint32_t ifindex) const;
     [[nodiscard]] std::array<std::uint64_t, EVENT_KIND_SLOTS> lost_records() const;

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/generations.hpp"
+
+#include <bpf/bpf.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <numeric>
+#include <vector>
+
+#include "base/clock.hpp"
+
+namespace portlid::kernel {
+
+namespace {
+
+constexpr const char* kStartAfresh = "remove it with `portlid detach`, then start again";
+constexpr std::uint32_t kBatch = 65536;
+
+Result<UniqueFd> make_map(const char* name, const InnerShape& shape, std::uint32_t entries) {
+    LIBBPF_OPTS(bpf_map_create_opts, options);
+    options.map_flags = shape.flags;
+    const int fd =
+        bpf_map_create(shape.type, name, shape.key_size, shape.value_size, entries, &options);
+    if (fd >= 0) return UniqueFd(fd);
+    return fail_errno(std::string("cannot make the map ") + name, -fd,
+                      fd == -ENOMEM ? "the policy needs about 7 MiB of kernel memory" : "");
+}
+
+// Nobody changes a published image, not even by mistake or through its id.
+Result<> freeze(int map_fd) {
+    if (const int error = bpf_map_freeze(map_fd); error != 0)
+        return fail_errno("cannot freeze the new generation", -error);
+    return {};
+}
+
+Result<> write_nodes(int map_fd, const std::vector<trie_node>& nodes) {
+    std::vector<std::uint32_t> keys(std::min<std::size_t>(nodes.size(), kBatch));
+    std::vector<trie_node> back(keys.size());
+    for (std::size_t first = 0; first < nodes.size(); first += kBatch) {
+        auto count = static_cast<__u32>(std::min<std::size_t>(nodes.size() - first, kBatch));
+        std::iota(keys.begin(), keys.end(), static_cast<std::uint32_t>(first));
+        LIBBPF_OPTS(bpf_map_batch_opts, options);
+        const auto wanted = count;
+        if (const int error =
+                bpf_map_update_batch(map_fd, keys.data(), &nodes[first], &count, &options);
+            error != 0)
+            return fail_errno("cannot write the source trie", -error);
+        for (__u32 i = 0; i < wanted; ++i)
+            if (bpf_map_lookup_elem(map_fd, &keys[i], &back[i]) != 0)
+                return fail("cannot read the source trie back");
+        if (std::memcmp(back.data(), &nodes[first], wanted * sizeof(trie_node)) != 0)
+            return fail("the source trie reads back differently from what was written");
+    }
+    return {};
+}
+
+Result<> write_image(int map_fd, const policy_image& image) {
+    const std::uint32_t zero = 0;
+    if (const int error = bpf_map_update_elem(map_fd, &zero, &image, BPF_ANY); error != 0)
+        return fail_errno("cannot write the policy image", -error);
+    const auto back = std::make_unique<policy_image>();
+    if (const int error = bpf_map_lookup_elem(map_fd, &zero, back.get()); error != 0)
+        return fail_errno("cannot read the policy image back", -error);
+    if (std::memcmp(back.get(), &image, sizeof(image)) != 0)
+        return fail("the policy image reads back differently from what was written");
+    return {};
+}
+
+}  // namespace
+
+InnerShape inner_shape(const bpf_map* outer) {
+    const auto* inner = bpf_map__inner_map(const_cast<bpf_map*>(outer));
+    if (inner == nullptr) return {};
+    return {bpf_map__type(inner), bpf_map__key_size(inner), bpf_map__value_size(inner),
+            bpf_map__max_entries(inner), bpf_map__map_flags(inner)};
+}
+
+Result<Generations> Generations::open(int slots_fd, int tries_fd, const InnerShape& image,
+                                      const InnerShape& trie) {
+    if (image.value_size != sizeof(policy_image) || trie.value_size != sizeof(trie_node))
+        return fail("the BPF programs were built with another policy image than this binary",
+                    "rebuild: scripts/build", ExitCode::KernelMissing);
+    Generations generations(slots_fd, tries_fd, image, trie);
+    for (std::uint32_t i = 0; i < POLICY_SLOTS; ++i) {
+        auto slot = generations.read_slot(i);
+        if (!slot) return pass_on(std::move(slot.error()), "the policy of an earlier run");
+        generations.slots_[i] = std::move(*slot);
+    }
+    return generations;
+}
+
+Result<Generations::Slot> Generations::read_slot(std::uint32_t index) const {
+    std::uint32_t id = 0;
+    if (bpf_map_lookup_elem(slots_fd_, &index, &id) != 0) return Slot{};
+    const int fd = bpf_map_get_fd_by_id(id);
+    if (fd < 0)
+        return fail_errno("cannot open map " + std::to_string(id), -fd,
+                          "adopting a policy needs CAP_SYS_ADMIN",
+                          fd == -EPERM ? ExitCode::NoPermission : ExitCode::Failed);
+    Slot slot{UniqueFd(fd), {}};
+    bpf_map_info info{};
+    __u32 size = sizeof(info);
+    if (const int error = bpf_obj_get_info_by_fd(fd, &info, &size); error != 0)
+        return fail_errno("cannot examine map " + std::to_string(id), -error);
+    if (info.value_size != sizeof(policy_image))
+        return fail("its image has another size than this binary's", kStartAfresh);
+    const auto image = std::make_unique<policy_image>();
+    const std::uint32_t zero = 0;
+    if (const int error = bpf_map_lookup_elem(fd, &zero, image.get()); error != 0)
+        return fail_errno("cannot read its image", -error, kStartAfresh);
+    slot.head = image->head;
+    if (slot.head.abi_version != PORTLID_ABI_VERSION || slot.head.trie_slot >= TRIE_SLOTS)
+        return fail("its image is not of this version", kStartAfresh);
+    return slot;
+}
+
+std::uint64_t Generations::in_force() const {
+    const auto& active = slots_[POLICY_SLOT_ACTIVE].head;
+    const bool expired = active.deadline_boot_ns != 0 && boot_now().ns > active.deadline_boot_ns;
+    return expired ? slots_[POLICY_SLOT_PREVIOUS].head.generation : active.generation;
+}
+
+std::uint32_t Generations::free_trie_slot() const {
+    for (std::uint32_t candidate = 0; candidate < TRIE_SLOTS; ++candidate) {
+        const auto uses = [candidate](const Slot& slot) {
+            return slot.head.generation != 0 && slot.head.trie_slot == candidate;
+        };
+        if (std::none_of(slots_.begin(), slots_.end(), uses)) return candidate;
+    }
+    static_assert(TRIE_SLOTS > POLICY_SLOTS, "there is always a free one");
+    return 0;
+}
+
+Result<UniqueFd> Generations::make_trie(const std::vector<trie_node>& nodes) const {
+    const auto entries = std::max<std::size_t>(nodes.size(), 1);
+    auto map = make_map("trie_nodes", trie_shape_, static_cast<std::uint32_t>(entries));
+    if (!map) return map;
+    if (auto written = write_nodes(map->get(), nodes); !written)
+        return pass_on(std::move(written.error()));
+    if (auto frozen = freeze(map->get()); !frozen) return pass_on(std::move(frozen.error()));
+    return map;
+}
+
+Result<Generations::Slot> Generations::make_image(const policy::CompiledPolicy& policy) const {
+    auto map = make_map("policy_image", image_shape_, image_shape_.max_entries);
+    if (!map) return pass_on(std::move(map.error()));
+    const auto image = std::make_unique<policy_image>();
+    std::memcpy(image.get(), policy.image.get(), sizeof(*image));
+    std::uint64_t latest = 0;
+    for (const auto& slot : slots_) latest = std::max<std::uint64_t>(latest, slot.head.generation);
+    image->head.generation = latest + 1;
+    image->head.abi_version = PORTLID_ABI_VERSION;
+    image->head.trie_slot = free_trie_slot();
+    if (auto written = write_image(map->get(), *image); !written)
+        return pass_on(std::move(written.error()));
+    if (auto frozen = freeze(map->get()); !frozen) return pass_on(std::move(frozen.error()));
+    return Slot{std::move(*map), image->head};
+}
+
+Result<> Generations::point(int outer_fd, std::uint32_t index, int inner_fd) const {
+    if (const int error = bpf_map_update_elem(outer_fd, &index, &inner_fd, BPF_ANY); error != 0)
+        return fail_errno("cannot put the new generation in its slot", -error);
+    return {};
+}
+
+Result<> Generations::switch_to(const Slot& fresh) {
+    auto& active = slots_[POLICY_SLOT_ACTIVE];
+    auto& previous = slots_[POLICY_SLOT_PREVIOUS];
+    if (active.map.valid()) {
+        if (auto kept = point(slots_fd_, POLICY_SLOT_PREVIOUS, active.map.get()); !kept)
+            return kept;
+    }
+    auto switched = point(slots_fd_, POLICY_SLOT_ACTIVE, fresh.map.get());
+    if (switched) return {};
+    if (active.map.valid() && previous.map.valid())
+        (void)point(slots_fd_, POLICY_SLOT_PREVIOUS, previous.map.get());
+    return switched;
+}
+
+Result<std::uint64_t> Generations::publish(const policy::CompiledPolicy& policy) {
+    if (!policy.image) return fail("there is no policy image to publish");
+    auto trie = make_trie(policy.nodes);
+    if (!trie) return pass_on(std::move(trie.error()), "publish");
+    auto fresh = make_image(policy);
+    if (!fresh) return pass_on(std::move(fresh.error()), "publish");
+    auto done = point(tries_fd_, fresh->head.trie_slot, trie->get());
+    if (done) done = switch_to(*fresh);
+    if (!done) return pass_on(std::move(done.error()), "publish");
+    auto& active = slots_[POLICY_SLOT_ACTIVE];
+    if (active.map.valid()) slots_[POLICY_SLOT_PREVIOUS] = std::move(active);
+    active = std::move(*fresh);
+    return active.head.generation;
+}
+
+}  // namespace portlid::kernel

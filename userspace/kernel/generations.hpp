@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Policy generations: images in maps of their own, put in force by one write to an outer slot.
+//
+// publish() invariants, in order: (1) the new image and its trie are complete and read back before
+// anything refers to them; (2) the trie sits in a slot that neither image in force nor the fallback
+// uses; (3) the fallback slot gets the image in force before (4) the active slot changes, once.
+// A failure before (4) leaves what was in force.
+#pragma once
+
+#include <bpf/libbpf.h>
+
+#include <array>
+#include <cstdint>
+
+#include "abi/maps.h"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "policy/compile.hpp"
+
+namespace portlid::kernel {
+
+// What an inner map must look like for the kernel to accept it; taken from the outer map's
+// template before it is loaded (libbpf drops the template then).
+struct InnerShape {
+    bpf_map_type type = BPF_MAP_TYPE_ARRAY;
+    std::uint32_t key_size = 0;
+    std::uint32_t value_size = 0;
+    std::uint32_t max_entries = 0;
+    std::uint32_t flags = 0;
+};
+[[nodiscard]] InnerShape inner_shape(const bpf_map* outer);
+
+class Generations {
+public:
+    // Reads what the slots hold; refuses images that another build wrote.
+    [[nodiscard]] static Result<Generations> open(int slots_fd, int tries_fd,
+                                                  const InnerShape& image, const InnerShape& trie);
+
+    // Of the image that decides now; 0 = none. A deadline that has passed counts.
+    [[nodiscard]] std::uint64_t in_force() const;
+    [[nodiscard]] Result<std::uint64_t> publish(const policy::CompiledPolicy& policy);
+
+private:
+    struct Slot {
+        UniqueFd map;
+        image_head head{};  // generation 0 = empty
+    };
+    Generations(int slots_fd, int tries_fd, const InnerShape& image, const InnerShape& trie)
+        : slots_fd_(slots_fd), tries_fd_(tries_fd), image_shape_(image), trie_shape_(trie) {}
+
+    [[nodiscard]] Result<Slot> read_slot(std::uint32_t index) const;
+    [[nodiscard]] Result<Slot> make_image(const policy::CompiledPolicy& policy) const;
+    [[nodiscard]] Result<UniqueFd> make_trie(const std::vector<trie_node>& nodes) const;
+    [[nodiscard]] Result<> point(int outer_fd, std::uint32_t index, int inner_fd) const;
+    [[nodiscard]] std::uint32_t free_trie_slot() const;
+    [[nodiscard]] Result<> switch_to(const Slot& fresh);
+
+    int slots_fd_;
+    int tries_fd_;
+    InnerShape image_shape_;
+    InnerShape trie_shape_;
+    std::array<Slot, POLICY_SLOTS> slots_;
+};
+
+}  // namespace portlid::kernel

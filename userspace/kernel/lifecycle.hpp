@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// open -> configure -> adopt -> load -> pin: from the embedded object to loaded programs and maps.
+// The only file pair that sees the skeleton.
+#pragma once
+
+#include <bpf/libbpf.h>
+
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "base/result.hpp"
+#include "kernel/cgroup.hpp"
+#include "kernel/generations.hpp"
+#include "kernel/pin_directory.hpp"
+#include "kernel/sensor.hpp"
+
+struct portlid_bpf;
+
+namespace portlid::kernel {
+
+struct SkeletonDeleter {
+    void operator()(portlid_bpf* skeleton) const;
+};
+using Skeleton = std::unique_ptr<portlid_bpf, SkeletonDeleter>;
+
+struct LoadedPrograms {
+    Skeleton skeleton;
+    bpf_object* object = nullptr;  // the skeleton's
+    InnerShape image_shape;
+    InnerShape trie_shape;
+    std::vector<std::filesystem::path> fresh;  // pins made by this load
+    bool adopted = false;
+    bool conntrack = false;
+
+    // Descriptors owned by the object; -1 when it has no such map or program, or did not load it.
+    [[nodiscard]] int map(const char* name) const;
+    [[nodiscard]] int program(const char* name) const;
+};
+
+struct LoadRequest {
+    const PinDirectory& pins;
+    const Cgroup& cgroup;
+    bool sockets_only = false;
+};
+
+// Maps that are pinned and fit are adopted; the rest are made and pinned. On failure no pin is
+// left that was not there before.
+[[nodiscard]] Result<LoadedPrograms> load_programs(const LoadRequest& request);
+
+// Removes pins that this load made, when a later step fails.
+void unpin(const std::vector<std::filesystem::path>& pins);
+
+// One optional program (autoload off) in an object of its own that shares the maps of `main`.
+// The error says why this kernel does not take it.
+[[nodiscard]] Result<LoadedPrograms> load_optional(const LoadedPrograms& main, const char* name);
+
+// Both conntrack kfuncs exist on this kernel.
+[[nodiscard]] bool kernel_has_conntrack_kfuncs();
+
+}  // namespace portlid::kernel

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/sensor.hpp"
+
+#include <bpf/bpf.h>
+
+#include "base/clock.hpp"
+#include "kernel/capabilities.hpp"
+#include "kernel/cgroup.hpp"
+#include "kernel/generations.hpp"
+#include "kernel/interface_hooks.hpp"
+#include "kernel/lifecycle.hpp"
+#include "kernel/map_access.hpp"
+#include "kernel/pin_directory.hpp"
+#include "kernel/rings.hpp"
+#include "kernel/socket_hooks.hpp"
+
+namespace portlid::kernel {
+
+// Member order is the lifecycle; destruction is its reverse and closes descriptors only.
+struct Sensor::Impl {
+    PinDirectory pins;
+    Cgroup cgroup;
+    LoadedPrograms programs;
+    Generations generations;
+    std::unique_ptr<RingReader> socket_ring;
+    std::unique_ptr<RingReader> verdict_ring;
+    SocketHooks sockets;
+    InterfaceHooks interfaces;
+
+    [[nodiscard]] static Result<std::unique_ptr<Impl>> assemble(const PinDirectory& pins,
+                                                                Cgroup cgroup, bool sockets_only);
+    [[nodiscard]] int map(const char* name) const { return programs.map(name); }
+    [[nodiscard]] std::size_t map_room(const char* name) const {
+        const auto* map = bpf_object__find_map_by_name(programs.object, name);
+        return map != nullptr ? bpf_map__max_entries(map) : 0;
+    }
+};
+
+namespace {
+
+constexpr std::uint32_t kBatch = 2048;
+
+Result<> require_kernel_and_rights() {
+    if (auto allowed = require_capabilities(); !allowed) return allowed;
+    return require_btf();
+}
+
+InterfaceHooks make_interface_hooks(const PinDirectory& pins, const LoadedPrograms& programs) {
+    const PacketPrograms packet{programs.program("ingress_xdp"), programs.program("ingress_tc"),
+                                programs.program("egress_tc")};
+    return {pins.links(), packet, {programs.map("interfaces"), programs.map("counters")}};
+}
+
+// Every value of a hash map, by batches; what comes and goes meanwhile may be missing.
+template <class K, class V>
+std::vector<std::pair<K, V>> read_hash(int map_fd, bool take) {
+    std::vector<std::pair<K, V>> out;
+    std::vector<K> keys(kBatch);
+    std::vector<V> values(kBatch);
+    std::uint32_t position = 0;
+    std::uint32_t* from = nullptr;
+    while (true) {
+        auto count = static_cast<__u32>(keys.size());
+        LIBBPF_OPTS(bpf_map_batch_opts, options);
+        const int error =
+            take ? bpf_map_lookup_and_delete_batch(map_fd, from, &position, keys.data(),
+                                                   values.data(), &count, &options)
+                 : bpf_map_lookup_batch(map_fd, from, &position, keys.data(), values.data(), &count,
+                                        &options);
+        if (error == -ENOSPC) {  // one bucket holds more than a batch
+            keys.resize(keys.size() * 2);
+            values.resize(keys.size());
+            continue;
+        }
+        if (error != 0 && error != -ENOENT) return out;
+        for (__u32 i = 0; i < count; ++i) out.emplace_back(keys[i], values[i]);
+        if (error == -ENOENT) return out;
+        from = &position;
+    }
+}
+
+}  // namespace
+
+Sensor::Sensor() = default;
+Sensor::~Sensor() = default;
+
+Result<std::unique_ptr<Sensor::Impl>> Sensor::Impl::assemble(const PinDirectory& pins,
+                                                             Cgroup cgroup, bool sockets_only) {
+    auto programs = load_programs({pins, cgroup, sockets_only});
+    if (!programs) return pass_on(std::move(programs.error()));
+    auto generations = Generations::open(programs->map("policy_slots"), programs->map("trie_nodes"),
+                                         programs->image_shape, programs->trie_shape);
+    auto socket_ring = RingReader::open(programs->map("socket_events"));
+    auto verdict_ring = RingReader::open(programs->map("verdict_events"));
+    for (auto* failed : {generations ? nullptr : &generations.error(),
+                         socket_ring ? nullptr : &socket_ring.error(),
+                         verdict_ring ? nullptr : &verdict_ring.error()}) {
+        if (failed == nullptr) continue;
+        unpin(programs->fresh);
+        return pass_on(std::move(*failed));
+    }
+    pins.take_over_other_versions();
+    auto interfaces = make_interface_hooks(pins, *programs);
+    return std::unique_ptr<Impl>(new Impl{pins, std::move(cgroup), std::move(*programs),
+                                          std::move(*generations), std::move(*socket_ring),
+                                          std::move(*verdict_ring), SocketHooks(pins.links()),
+                                          std::move(interfaces)});
+}
+
+Result<std::unique_ptr<Sensor>> Sensor::load(const SensorOptions& options) {
+    if (auto possible = require_kernel_and_rights(); !possible)
+        return pass_on(std::move(possible.error()));
+    auto cgroup = open_cgroup(options.cgroup);
+    if (!cgroup) return pass_on(std::move(cgroup.error()));
+    auto pins = PinDirectory::create(options.bpffs);
+    if (!pins) return pass_on(std::move(pins.error()));
+    auto impl = Impl::assemble(*pins, std::move(*cgroup), options.sockets_only);
+    if (!impl) {
+        pins->remove_if_empty();
+        return pass_on(std::move(impl.error()));
+    }
+    std::unique_ptr<Sensor> sensor(new Sensor());
+    sensor->impl_ = std::move(*impl);
+    return sensor;
+}
+
+bool Sensor::adopted() const {
+    return impl_->programs.adopted;
+}
+
+std::uint64_t Sensor::generation() const {
+    return impl_->generations.in_force();
+}
+
+Result<std::uint64_t> Sensor::publish(const policy::CompiledPolicy& policy) {
+    return impl_->generations.publish(policy);
+}
+
+Result<> Sensor::set_local_addresses(const std::set<IpAddress>& addresses) {
+    std::map<ip_bytes, std::uint32_t, LessBytes> wanted;
+    for (const auto& address : addresses) wanted[address.to_bytes()] = 1;
+    return sync_map(impl_->map("local_addresses"), wanted, impl_->map_room("local_addresses"),
+                    "this host's addresses");
+}
+
+Result<> Sensor::set_networks(const std::map<Cidr, std::uint32_t>& networks) {
+    std::map<network_key, std::uint32_t, LessBytes> wanted;
+    for (const auto& [cidr, kind] : networks)
+        wanted[network_key{cidr.mapped_bits(), cidr.address.to_bytes()}] = kind;
+    return sync_map(impl_->map("networks"), wanted, impl_->map_room("networks"), "the networks");
+}
+
+Result<> Sensor::seed_flows(std::span<const flow_key> flows) {
+    const flow_state seen{boot_now().ns};
+    const int map = impl_->map("flows");
+    for (const auto& flow : flows) {
+        // One that egress wrote meanwhile is fresher.
+        const int error = bpf_map_update_elem(map, &flow, &seen, BPF_NOEXIST);
+        if (error != 0 && error != -EEXIST) return fail_errno("cannot seed the flow table", -error);
+    }
+    return {};
+}
+
+Result<> Sensor::attach_sockets() {
+    return impl_->sockets.attach(impl_->programs, impl_->cgroup);
+}
+
+InterfaceState Sensor::attach_interface(const InterfaceRequest& request) {
+    return impl_->interfaces.attach(request);
+}
+
+void Sensor::detach_interface(std::uint32_t ifindex) {
+    impl_->interfaces.detach(ifindex);
+}
+
+std::vector<InterfaceState> Sensor::interfaces() const {
+    return impl_->interfaces.states();
+}
+
+void Sensor::verify_links() {
+    impl_->interfaces.verify();
+    impl_->sockets.verify();
+}
+
+std::vector<HookState> Sensor::hooks() const {
+    return impl_->sockets.states();
+}
+
+bool Sensor::conntrack_available() const {
+    return impl_->programs.conntrack;
+}
+
+std::array<int, 2> Sensor::ring_fds() const {
+    return {impl_->socket_ring->fd(), impl_->verdict_ring->fd()};
+}
+
+std::size_t Sensor::poll_rings(const RecordSink& sink) {
+    const auto sockets = impl_->socket_ring->consume(sink);
+    return sockets + impl_->verdict_ring->consume(sink);
+}
+
+InterfaceCounters Sensor::counters(std::uint32_t ifindex) const {
+    return impl_->interfaces.slots().counters(ifindex);
+}
+
+std::array<std::uint64_t, EVENT_KIND_SLOTS> Sensor::lost_records() const {
+    std::array<std::uint64_t, EVENT_KIND_SLOTS> out{};
+    const auto sums = per_cpu_sums(impl_->map("lost"), EVENT_KIND_SLOTS);
+    std::copy(sums.begin(), sums.end(), out.begin());
+    return out;
+}
+
+std::array<std::uint64_t, HEALTH_SLOTS> Sensor::health() const {
+    std::array<std::uint64_t, HEALTH_SLOTS> out{};
+    const auto sums = per_cpu_sums(impl_->map("health"), HEALTH_SLOTS);
+    std::copy(sums.begin(), sums.end(), out.begin());
+    return out;
+}
+
+std::vector<listener_record> Sensor::listeners() const {
+    std::vector<listener_record> out;
+    for (const auto& [cookie, record] :
+         read_hash<std::uint64_t, listener_record>(impl_->map("listeners"), false))
+        out.push_back(record);
+    return out;
+}
+
+std::vector<RecentVerdict> Sensor::take_recent_verdicts() {
+    std::vector<RecentVerdict> out;
+    for (const auto& [key, state] :
+         read_hash<verdict_key, verdict_state>(impl_->map("recent_verdicts"), true))
+        out.push_back({key, state});
+    return out;
+}
+
+void Sensor::detach_all() {
+    for (const auto& state : impl_->interfaces.states()) impl_->interfaces.detach(state.ifindex);
+    impl_->sockets.detach();
+    // Maps, pins of other versions, the directories and, if we made it, the mount.
+    (void)detach_pins(impl_->pins.root());
+}
+
+}  // namespace portlid::kernel

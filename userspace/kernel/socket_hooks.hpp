@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// The hooks on sockets: cgroup programs, the state tracepoint, and the optional LSM programs.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "base/unique_fd.hpp"
+#include "kernel/cgroup.hpp"
+#include "kernel/lifecycle.hpp"
+#include "kernel/sensor.hpp"
+
+namespace portlid::kernel {
+
+class SocketHooks {
+public:
+    explicit SocketHooks(std::filesystem::path links) : links_(std::move(links)) {}
+
+    // Attaches each hook or updates the link of an earlier run; may be called again to repair.
+    // An error only when not one of the hooks that everything rests on is in place.
+    [[nodiscard]] Result<> attach(const LoadedPrograms& programs, const Cgroup& cgroup);
+    // States of hooks that somebody detached become "failed".
+    void verify();
+    [[nodiscard]] std::vector<HookState> states() const;
+    void detach();
+
+private:
+    struct Hook {
+        HookState state;
+        UniqueFd link;
+        bool on_cgroup = false;
+    };
+    [[nodiscard]] Hook& hook(const char* name);
+    [[nodiscard]] Result<> attach_cgroup(Hook& hook, const bpf_program* program,
+                                         const Cgroup& cgroup);
+    [[nodiscard]] Result<> attach_tracing(Hook& hook, int prog_fd);
+    void attach_base(const LoadedPrograms& programs, const Cgroup& cgroup);
+    void attach_optional(const LoadedPrograms& programs);
+
+    std::filesystem::path links_;
+    std::vector<Hook> hooks_;
+    std::vector<LoadedPrograms> optional_;
+};
+
+}  // namespace portlid::kernel
