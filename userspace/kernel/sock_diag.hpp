@@ -14,7 +14,7 @@ struct DiagSocket {
     std::uint64_t cookie = 0;
     std::uint64_t inode = 0;
     std::uint32_t uid = 0;
-    std::uint32_t protocol = 0;  // IPPROTO_TCP or IPPROTO_UDP (UDPLITE and MPTCP listeners too)
+    std::uint32_t protocol = 0;  // IPPROTO_TCP (MPTCP listeners too), IPPROTO_UDP or 136 (UDP-Lite)
     std::uint8_t state = 0;      // TCP_* of the kernel; UDP unconnected = 7 (TCP_CLOSE)
     Family family = Family::IPv4;
     IpAddress local;
@@ -39,9 +39,9 @@ struct NamespaceSockets {
     std::vector<DiagSocket> sockets;
 };
 
-// In every network namespace that a process of `pid_by_netns` lives in; the caller's own first.
-// A namespace that vanishes meanwhile is left out. Needs CAP_SYS_ADMIN for the others; without it
-// only the own one comes back and `skipped` counts the rest.
+// In every network namespace of `pid_by_netns` (inode, a pid that lives in it); the caller's own
+// first. A namespace that vanishes meanwhile is left out. Needs CAP_SYS_ADMIN for the others;
+// without it only the own one comes back and `skipped` counts the rest.
 struct Sweep {
     std::vector<NamespaceSockets> namespaces;
     unsigned skipped = 0;
