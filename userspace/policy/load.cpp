@@ -63,14 +63,30 @@ void read_policy(LoadState& state) {
     review(state);
 }
 
-std::string line_of(std::string_view text, unsigned number) {
+std::string_view line_of(std::string_view text, unsigned number) {
     for (unsigned line = 1; !text.empty(); ++line) {
         const auto end = text.find('\n');
-        if (line == number) return printable(text.substr(0, end), kMaxShownLineBytes);
+        if (line == number) return text.substr(0, end);
         if (end == std::string_view::npos) break;
         text.remove_prefix(end + 1);
     }
     return {};
+}
+
+// Parsers count bytes, people count characters.
+unsigned character_column(std::string_view line, unsigned byte_column) {
+    const auto before = line.substr(0, byte_column == 0 ? 0 : byte_column - 1);
+    const auto continuations = std::count_if(before.begin(), before.end(), [](char byte) {
+        return (static_cast<unsigned char>(byte) & 0xc0U) == 0x80U;
+    });
+    return byte_column - static_cast<unsigned>(continuations);
+}
+
+void point_at_text(Diagnostic& diagnostic, std::string_view text) {
+    const auto line = line_of(text, diagnostic.line);
+    diagnostic.column = character_column(line, diagnostic.column);
+    const auto end = line.ends_with('\r') ? line.size() - 1 : line.size();
+    diagnostic.source_line = printable(line.substr(0, end), kMaxShownLineBytes);
 }
 
 std::size_t position(const std::vector<std::string>& files, const std::string& name) {
@@ -87,7 +103,7 @@ void finish_diagnostics(LoadState& state, std::vector<Diagnostic>& diagnostics) 
         if (state.options.strict) diagnostic.warning = false;
         const auto text = state.texts.find(diagnostic.file);
         if (text != state.texts.end() && diagnostic.line != 0)
-            diagnostic.source_line = line_of(text->second, diagnostic.line);
+            point_at_text(diagnostic, text->second);
         diagnostic.file = printable(diagnostic.file);
     }
 }

@@ -122,7 +122,8 @@ struct NodeEqual {
 // a leaf, and classes are numbered in the order in which they are met.
 class Canonical {
 public:
-    Canonical(const ClassTable& table, SourceTrie& trie) : table_(table), trie_(trie) {
+    Canonical(const ClassTable& table, SourceTrie& trie)
+        : table_(table), trie_(trie), numbers_(table.size(), kUnnumbered) {
         (void)class_of(0);
     }
 
@@ -133,11 +134,15 @@ public:
     }
 
 private:
+    static constexpr std::uint32_t kUnnumbered = ~std::uint32_t{0};
+
     std::uint32_t class_of(std::uint32_t built) {
-        const auto next = static_cast<std::uint32_t>(trie_.classes.size());
-        const auto [entry, is_new] = numbers_.emplace(built, next);
-        if (is_new) trie_.classes.push_back(table_.groups(built));
-        return entry->second;
+        auto& number = numbers_[built];
+        if (number == kUnnumbered) {
+            number = static_cast<std::uint32_t>(trie_.classes.size());
+            trie_.classes.push_back(table_.groups(built));
+        }
+        return number;
     }
     // Recursion is at most 28 deep: one level per nibble of an IPv6 address.
     std::uint32_t convert(const Builder& builder, std::uint32_t entry) {
@@ -145,19 +150,19 @@ private:
         trie_node node{};
         for (unsigned i = 0; i < TRIE_FANOUT; ++i)
             node.child[i] = convert(builder, builder.node(entry).child[i]);
-        const bool same =
-            std::all_of(node.child, node.child + TRIE_FANOUT,
-                        [&](std::uint32_t child) { return child == node.child[0]; });
+        const bool same = std::all_of(node.child, node.child + TRIE_FANOUT,
+                                      [&](std::uint32_t child) { return child == node.child[0]; });
         if (same && (node.child[0] & TRIE_LEAF) != 0) return node.child[0];
-        const auto next = static_cast<std::uint32_t>(trie_.nodes.size());
-        const auto [known, is_new] = shared_.emplace(node, next);
-        if (is_new) trie_.nodes.push_back(node);
-        return known->second;
+        if (const auto known = shared_.find(node); known != shared_.end()) return known->second;
+        const auto index = static_cast<std::uint32_t>(trie_.nodes.size());
+        shared_.emplace(node, index);
+        trie_.nodes.push_back(node);
+        return index;
     }
 
     const ClassTable& table_;
     SourceTrie& trie_;
-    std::unordered_map<std::uint32_t, std::uint32_t> numbers_;
+    std::vector<std::uint32_t> numbers_;
     std::unordered_map<trie_node, std::uint32_t, NodeHash, NodeEqual> shared_;
 };
 

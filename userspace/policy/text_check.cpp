@@ -64,7 +64,7 @@ bool check_text(std::string_view text, const std::string& file, Report& report) 
             return false;
         }
         at += length;
-        ++place.column;
+        place.column += static_cast<unsigned>(length);
         if (code == '\n') place = {file, place.line + 1, 1};
     }
     return true;

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/simulate.hpp"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <iterator>
+
+// The pipeline is C for three compilers; its warnings are the BPF build's business.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#include "lib/pipeline.h"
+#pragma GCC diagnostic pop
+
+namespace portlid::policy {
+
+namespace {
+
+// Frames built here leave no flow behind, so any moment of the boot clock will do.
+constexpr std::uint64_t kNowNs = 1;
+constexpr std::uint16_t kProbeSourcePort = 40000;
+
+using Bytes = std::vector<std::uint8_t>;
+
+void put16(Bytes& out, unsigned value) {
+    out.push_back(static_cast<std::uint8_t>(value >> 8U));
+    out.push_back(static_cast<std::uint8_t>(value));
+}
+
+void put_zeroes(Bytes& out, std::size_t count) {
+    out.insert(out.end(), count, 0);
+}
+
+bool is_v4(const Probe& probe) {
+    return probe.source.family() == Family::IPv4;
+}
+
+Bytes tcp_syn(HostPort port) {
+    Bytes out;
+    put16(out, kProbeSourcePort);
+    put16(out, port.value);
+    put_zeroes(out, 8);
+    out.push_back(0x50);  // 20 bytes of header
+    out.push_back(TCP_SYN);
+    put_zeroes(out, 6);
+    return out;
+}
+
+Bytes udp_datagram(HostPort port) {
+    Bytes out;
+    put16(out, kProbeSourcePort);
+    put16(out, port.value);
+    put16(out, 8);
+    put16(out, 0);
+    return out;
+}
+
+Bytes echo_request(bool v4) {
+    Bytes out{static_cast<std::uint8_t>(v4 ? 8 : 128), 0};
+    put_zeroes(out, 6);
+    return out;
+}
+
+Bytes transport(const Probe& probe) {
+    switch (probe.protocol) {
+        case IPPROTO_TCP:
+            return tcp_syn(probe.port);
+        case IPPROTO_UDP:
+            return udp_datagram(probe.port);
+        case IPPROTO_ICMP:
+        case IPPROTO_ICMPV6:
+            return echo_request(is_v4(probe));
+        default:
+            return Bytes(8, 0);
+    }
+}
+
+void put_address(Bytes& out, const IpAddress& address) {
+    const auto first = address.bytes().begin() + (address.family() == Family::IPv4 ? 12 : 0);
+    out.insert(out.end(), first, address.bytes().end());
+}
+
+Bytes ipv4_packet(const Probe& probe, const Bytes& payload) {
+    Bytes out{0x45, 0};
+    put16(out, static_cast<unsigned>(20 + payload.size()));
+    put_zeroes(out, 4);
+    out.insert(out.end(), {64, probe.protocol, 0, 0});
+    put_address(out, probe.source);
+    put_address(out, probe.destination);
+    out.insert(out.end(), payload.begin(), payload.end());
+    return out;
+}
+
+Bytes ipv6_packet(const Probe& probe, const Bytes& payload) {
+    Bytes out{0x60, 0, 0, 0};
+    put16(out, static_cast<unsigned>(payload.size()));
+    out.insert(out.end(), {probe.protocol, 64});
+    put_address(out, probe.source);
+    put_address(out, probe.destination);
+    out.insert(out.end(), payload.begin(), payload.end());
+    return out;
+}
+
+Bytes packet_of(const Probe& probe) {
+    return is_v4(probe) ? ipv4_packet(probe, transport(probe))
+                        : ipv6_packet(probe, transport(probe));
+}
+
+std::vector<ip_bytes> own_addresses(const HostTables& tables) {
+    std::vector<ip_bytes> own;
+    std::transform(tables.own.begin(), tables.own.end(), std::back_inserter(own),
+                   [](const IpAddress& address) { return address.to_bytes(); });
+    return own;
+}
+
+std::vector<native_network> network_list(const HostTables& tables) {
+    std::vector<native_network> networks;
+    for (const auto& [prefix, kind] : tables.networks)
+        networks.push_back({{prefix.mapped_bits(), prefix.address.to_bytes()}, kind});
+    return networks;
+}
+
+// An own address of the family; one made up (RFC 2544, RFC 5180) when the host has none.
+IpAddress some_own_address(HostTables& tables, Family family) {
+    for (const auto& address : tables.own)
+        if (address.family() == family) return address;
+    const auto made_up = IpAddress::parse(family == Family::IPv4 ? "198.18.0.1" : "2001:2::1");
+    tables.own.insert(*made_up);
+    return *made_up;
+}
+
+}  // namespace
+
+Judgement judge_frame(const CompiledPolicy& policy, const HostTables& tables, unsigned zone,
+                      std::span<const std::uint8_t> bytes, bool layer3) {
+    const auto own = own_addresses(tables);
+    const auto networks = network_list(tables);
+    native_tables native{};
+    native.nodes = policy.nodes.data();
+    native.own = own.data();
+    native.networks = networks.data();
+    native.flows = tables.flows.data();
+    native.node_count = static_cast<__u32>(policy.nodes.size());
+    native.own_count = static_cast<__u32>(own.size());
+    native.network_count = static_cast<__u32>(networks.size());
+    native.flow_count = static_cast<__u32>(tables.flows.size());
+    native.now_boot_ns = kNowNs;
+    native.budget_left = 1;
+    frame packet{};
+    packet.bytes = bytes.data();
+    packet.tables = &native;
+    packet.length_bytes = static_cast<__u32>(bytes.size());
+    packet.layer3 = layer3 ? 1 : 0;
+    packet_facts facts{};
+    const auto judged = judge(&packet, policy.image.get(), zone, &facts);
+    return {static_cast<verdict_word>(judged.verdict), static_cast<reason>(judged.reason),
+            judged.rule};
+}
+
+Judgement judge_probe(const CompiledPolicy& policy, const HostTables& tables, const Probe& probe) {
+    auto asked = probe;
+    auto known = tables;
+    if (asked.destination.is_any())
+        asked.destination = some_own_address(known, asked.source.family());
+    if (asked.destination.family() != asked.source.family()) return {};
+    return judge_frame(policy, known, asked.zone, packet_of(asked), true);
+}
+
+}  // namespace portlid::policy
