@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the sensor costs while nothing happens, and with 10,000 listeners (performance B15)."""
+
+import os
+import subprocess
+import sys
+import time
+
+import json
+
+from harness import bare
+from harness.context import policy
+from harness.kernel_objects import held_objects
+from harness.portlid import Portlid
+from harness.rows import Report
+from harness.wait import until
+
+IDLE_SECONDS = int(os.environ.get("PORTLID_E2E_IDLE_SECONDS", "60"))
+MB = 1 << 20
+LISTENERS = 10_000
+MANY = """
+import resource, signal, socket
+resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
+keep = [socket.create_server(("127.0.0.%d" % (2 + n // 5000), 10000 + n % 5000), backlog=1)
+        for n in range({count})]
+print("ready", flush=True)
+signal.pause()
+""".format(count=LISTENERS)
+
+
+def memory(pid):
+    """{"RssAnon": bytes, "VmRSS": bytes}"""
+    with open(f"/proc/{pid}/status") as file:
+        pairs = (line.split() for line in file)
+        return {p[0][:-1]: int(p[1]) * 1024 for p in pairs if p[0] in ("RssAnon:", "VmRSS:")}
+
+
+def map_bytes(pid):
+    """Kernel memory of the maps that the process holds, as bpftool reports it."""
+    total = 0
+    for identity in held_objects(pid)["map_id"]:
+        text = subprocess.run(["bpftool", "-j", "map", "show", "id", str(identity)], check=True,
+                              stdout=subprocess.PIPE, text=True).stdout
+        total += int(json.loads(text)["bytes_memlock"])
+    return total
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def idle_cpu(sensor):
+    pid = sensor.process.pid
+    before = cpu_seconds(pid)
+    time.sleep(IDLE_SECONDS)  # the measure itself: nothing to wait for
+    share = (cpu_seconds(pid) - before) / IDLE_SECONDS
+    print(f"      idle CPU {share:.3%} of a core over {IDLE_SECONDS} s")
+    assert share < 0.005, f"{share:.3%}"
+
+
+def check_memory(sensor, anon_limit_mb):
+    used = memory(sensor.process.pid)
+    print("      " + ", ".join(f"{k} {v / MB:.1f} MB" for k, v in used.items()))
+    assert used["RssAnon"] <= anon_limit_mb * MB, used
+    assert used["VmRSS"] <= 40 * MB, used
+
+
+def ready(sensor):
+    print(f"      ready after {sensor.ready_seconds:.3f} s")
+    assert sensor.ready_seconds < 1.0
+
+
+def maps(sensor):
+    used = map_bytes(sensor.process.pid)
+    print(f"      maps {used / MB:.1f} MB")
+    assert used <= 32 * MB, f"{used / MB:.1f} MB"
+
+
+def many_listeners(lab, sensor):
+    child = bare.python(lab, MANY)
+    try:
+        until("ports lists them all", lambda: len(sensor.get("ports")["items"]) >= LISTENERS,
+              seconds=20, pause=0.5)
+        check_memory(sensor, 25)
+    finally:
+        lab.end(child)
+    until("ports is empty again", lambda: len(sensor.get("ports")["items"]) < 100, seconds=20)
+
+
+def ready_among_many(lab):
+    child = bare.python(lab, MANY)
+    try:
+        with Portlid(lab, policy("monitor"), docker=False) as sensor:
+            ready(sensor)
+            assert len(sensor.get("ports")["items"]) >= LISTENERS
+            check_memory(sensor, 25)
+    finally:
+        lab.end(child)
+
+
+def main():
+    report = Report()
+    with bare.bare_lab() as lab:
+        with Portlid(lab, policy("monitor"), docker=False) as sensor:
+            for identity, sentence, function in (
+                    ("P01", "ready, every hook attached, within 1 s", lambda: ready(sensor)),
+                    ("P02", "idle: less than 0.5 % of a core", lambda: idle_cpu(sensor)),
+                    ("P03", "idle: RssAnon at most 12 MB, RSS 40 MB",
+                     lambda: check_memory(sensor, 12)),
+                    ("P04", "maps take at most 32 MB", lambda: maps(sensor)),
+                    ("P05", "10,000 listeners: RssAnon at most 25 MB, RSS 40 MB",
+                     lambda: many_listeners(lab, sensor))):
+                report.run("bare", identity, sentence, function)
+        report.run("bare", "P06", "started among 10,000 listeners: ready within 1 s, same limits",
+                   lambda: ready_among_many(lab))
+    return report.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(bare.guarded(main))

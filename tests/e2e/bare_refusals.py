@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bad input: one paragraph that says what, where, why and the next command; the exit code of the
+contract; nothing half-attached."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+
+from harness import bare
+from harness.context import policy
+from harness.portlid import BINARY, Portlid
+from harness.rows import Report, Skip
+from harness.wait import until
+
+CAPABILITIES_WITHOUT_BPF = "-bpf,-sys_admin,-perfmon"
+
+
+def nothing_attached(lab, sensor=None):
+    link = lab.run("host", "ip", "-d", "link", "show", "eth0").stdout
+    assert "xdp" not in link, link
+    shown = lab.run("host", "bpftool", "net", "show", "dev", "eth0").stdout
+    assert "eth0" not in shown, shown
+    tree = lab.run("host", "bpftool", "cgroup", "tree", lab.cgroup / "host").stdout
+    assert "portlid" not in tree and "post_bind" not in tree, tree
+    if sensor:
+        assert sensor.pins() == [], sensor.pins()
+        assert not lab.host_file(f"{sensor.runtime}/portlid.sock").exists()
+
+
+def refused(lab, done, code, *words, sensor=None):
+    """Exit code, one paragraph on stderr with all `words`, nothing on stdout, nothing attached."""
+    assert done.returncode == code, f"exit {done.returncode}, not {code}:\n{done.stderr}"
+    text = done.stderr.strip()
+    assert done.stdout == "", done.stdout
+    missing = [w for w in words if w.lower() not in text.lower()]
+    assert text and not missing, f"the message lacks {missing}:\n{text}"
+    assert "\n\n" not in text and len(text) < 1200, f"not one paragraph:\n{text}"
+    nothing_attached(lab, sensor)
+
+
+def start(lab, text, **more):
+    sensor = Portlid(lab, text, docker=more.pop("docker", False), **more)
+    return sensor, sensor.run_to_end()
+
+
+def broken_policy(lab):
+    good = policy("enforce")
+    cases = [("unknown key", good.replace("default:", "defualt:"), ("policy.yaml:6", "default")),
+             ("bad port", good.replace("22/tcp", "70000/tcp"), ("policy.yaml:10", "70000")),
+             ("no version", good.replace("version: 1\n", ""), ("policy.yaml", "version")),
+             ("no way in", good.split("services")[0], ("way in",)),
+             ("two keys", good + "mode: monitor\n", ("policy.yaml:11", "mode"))]
+    for name, text, words in cases:
+        sensor, done = start(lab, text)
+        try:
+            refused(lab, done, 5, *words, sensor=sensor)
+        except AssertionError as error:
+            raise AssertionError(f"{name}: {error}") from error
+
+
+def missing_policy(lab):
+    sensor = Portlid(lab, policy("monitor"), docker=False)
+    sensor.policy_path.unlink()
+    refused(lab, sensor.run_to_end(), 5, str(sensor.policy_path), sensor=sensor)
+
+
+def writable_policy(lab):
+    sensor = Portlid(lab, policy("monitor"), docker=False)
+    os.chmod(sensor.policy_path, 0o666)
+    refused(lab, sensor.run_to_end(), 5, "writable", "chmod", sensor=sensor)
+
+
+def usage(lab):
+    for arguments, words in (((), ("portlid",)), (("run", "--mode", "fast"), ("mode",)),
+                             (("run", "--attach", "magic"), ("attach",)), (("nonsense",), ()),
+                             (("run", "--docker", "tcp://127.0.0.1:1"), ("docker", "unix://"))):
+        refused(lab, lab.run("host", BINARY, *arguments, check=False), 2, *words)
+
+
+def later_verbs(lab):
+    for verb in ("ban", "learn", "plan", "top", "report"):
+        done = lab.run("host", BINARY, verb, check=False)
+        refused(lab, done, 2, verb)
+
+
+def not_running(lab):
+    for verb in ("status", "ports", "events"):
+        done = lab.run("host", BINARY, verb, check=False,
+                       env_more={"PORTLID_SOCKET": "/run/portlid-none/portlid.sock"})
+        refused(lab, done, 3, "portlid run")
+
+
+def no_capability(lab):
+    sensor = Portlid(lab, policy("monitor"), docker=False)
+    done = lab.run("host", "setpriv", f"--bounding-set={CAPABILITIES_WITHOUT_BPF}",
+                   f"--inh-caps={CAPABILITIES_WITHOUT_BPF}", *sensor.command, check=False)
+    if "setpriv" in done.stderr:
+        raise Skip(done.stderr.strip())
+    refused(lab, done, 4, "CAP_BPF", sensor=sensor)
+
+
+def plain_user(lab):
+    sensor = Portlid(lab, policy("monitor"), docker=False)
+    lab.run("host", "chmod", "-R", "a+rX", sensor.directory)
+    done = lab.run("host", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                   *sensor.command, check=False)
+    refused(lab, done, 4, "sudo", sensor=sensor)
+
+
+def no_btf(lab):
+    """A kernel without BTF: the same mount namespace with /sys/kernel/btf hidden."""
+    sensor = Portlid(lab, policy("monitor"), docker=False)
+    script = 'mount -t tmpfs none /sys/kernel/btf && exec "$@"'
+    done = lab.run("host", "unshare", "--mount", "sh", "-c", script, "sh", *sensor.command,
+                   check=False)
+    refused(lab, done, 6, "BTF", sensor=sensor)
+
+
+def no_interface(lab):
+    sensor, done = start(lab, policy("monitor").replace("uplink", "nosuch0"),
+                         interfaces=("nosuch0",))
+    refused(lab, done, 1, "nosuch0", sensor=sensor)
+
+
+def bad_engines(lab):
+    """Unreadable, hanging, lying: the sensor runs, says so, and keeps sensing."""
+    folder = lab.host_file("/run")
+    (folder / "not-a-socket").write_text("x")
+    hanging = liar(folder / "hangs.sock", None)
+    lying = liar(folder / "lies.sock", b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n[" +
+                 b"[" * 100_000)
+    for name in ("not-a-socket", "nosuch.sock", "hangs.sock", "lies.sock"):
+        engine = ("--docker", f"unix:///run/{name}")
+        sensor = Portlid(lab, policy("monitor"), options=engine)
+        at = sensor.command.index("unix:///run/docker.sock")
+        del sensor.command[at - 1:at + 1]
+        with sensor:
+            assert sensor.ready_seconds < 1.0, f"{name}: ready after {sensor.ready_seconds:.2f} s"
+            listener = bare.python(lab, "import signal,socket\nk=socket.create_server(('',2300))\n"
+                                   "print('ready',flush=True)\nsignal.pause()")
+            until(f"{name}: ports lists 2300", lambda: sensor.ports(port=2300))
+            lab.end(listener)
+            sensor.wait_event(f"{name}: the engine's state is said", lambda e: e["kind"] in
+                              ("container.synced", "sensor.degraded") and name in str(e), seconds=8)
+    hanging.close()
+    lying.close()
+
+
+def liar(path, answer):
+    """An engine socket that gives `answer` to everybody, or nothing and never closes."""
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(path))
+    server.listen()
+    kept = []
+
+    def serve():
+        try:
+            while True:
+                peer, _ = server.accept()
+                kept.append(peer)
+                if answer:
+                    peer.recv(4096)
+                    peer.sendall(answer)
+        except OSError:
+            return
+
+    threading.Thread(target=serve, daemon=True).start()
+    return server
+
+
+def vanishing_interface(lab):
+    """The uplink goes away and comes back: coverage.lost, no crash, re-attached."""
+    with Portlid(lab, policy("monitor").replace("uplink", '"x*"'), docker=False) as sensor:
+        for _ in range(2):
+            lab.run("host", "ip", "link", "add", "x0", "type", "veth", "peer", "name", "y0")
+            lab.run("host", "ip", "link", "set", "x0", "up")
+            until("x0 is attached", lambda: attached(sensor, "x0"))
+            lab.run("host", "ip", "link", "del", "x0")
+            sensor.wait_event("coverage.lost of x0", lambda e: e["kind"] == "coverage.lost" and
+                              e["net"]["interface"] == "x0")
+            until("x0 is not called covered", lambda: not attached(sensor, "x0"))
+        assert sensor.process.poll() is None
+    nothing_attached(lab, sensor)
+
+
+def attached(sensor, name):
+    return [i for i in sensor.get("status")["interfaces"] if i["name"] == name and
+            i["mode"] != "off"]
+
+
+def second_sensor(lab):
+    """Two sensors on one runtime directory: the second is refused, the first lives on."""
+    with Portlid(lab, policy("monitor"), docker=False) as first:
+        second = Portlid(lab, policy("monitor"), docker=False, like=first)
+        done = second.run_to_end()
+        assert done.returncode == 1 and "running" in done.stderr, done
+        assert first.get("status")["ready"]
+        assert first.interface()["mode"] == "monitor"
+
+
+def capped(lab):
+    """--mode monitor never drops, whatever the policy says, and status shows both words."""
+    with Portlid(lab, policy("enforce"), docker=False, mode="monitor") as sensor:
+        status = sensor.get("status")
+        assert status["mode"] == {"requested": "monitor", "effective": "monitor"}, status["mode"]
+        assert sensor.interface()["mode"] == "monitor"
+
+
+def interrupted(lab):
+    """Ctrl-C is an orderly end: exit 0 and nothing attached."""
+    sensor = Portlid(lab, policy("enforce"), docker=False).start()
+    sensor.process.send_signal(signal.SIGINT)
+    sensor._reap(0)
+    nothing_attached(lab, sensor)
+
+
+ROWS = (("R01", "a broken policy at start: exit 5, file:line, nothing attached", broken_policy),
+        ("R02", "a missing policy: exit 5", missing_policy),
+        ("R03", "a world-writable policy: exit 5 and the chmod to type", writable_policy),
+        ("R04", "wrong usage: exit 2", usage),
+        ("R05", "verbs that are not built yet say so: exit 2", later_verbs),
+        ("R06", "no daemon: exit 3 and `portlid run` as the next command", not_running),
+        ("R07", "a missing capability: exit 4 and its name", no_capability),
+        ("R08", "an ordinary user: exit 4", plain_user),
+        ("R09", "a kernel without BTF: exit 6", no_btf),
+        ("R10", "an interface that does not exist: exit 1, named", no_interface),
+        ("R11", "an engine socket that is absent, no socket, hangs or lies: said, and sensing goes on",
+         bad_engines),
+        ("R12", "an interface that vanishes and returns: said, no crash, attached again",
+         vanishing_interface),
+        ("R13", "a second sensor on the same directories is refused", second_sensor),
+        ("R14", "--mode monitor caps an enforcing policy", capped),
+        ("R15", "Ctrl-C detaches and ends with exit 0", interrupted))
+
+
+def main():
+    report = Report(set(sys.argv[1:]) or None)
+    with bare.bare_lab() as lab:
+        for identity, sentence, function in ROWS:
+            report.run("bare", identity, sentence, lambda: function(lab))
+    return report.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(bare.guarded(main))

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The acceptance matrix on real Docker and real UFW, in each packet mode.
+
+  docker_matrix.py [--modes native,generic,tc] [--rows A02,B02] [--keep]
+
+One lab for all. Each mode: a sensor in monitor mode meets all traffic and drops nothing, then the
+same sensor enforces P0 (22/tcp and 443/tcp open). Exit code 77: something is missing to run at all."""
+
+import argparse
+import os
+import shutil
+import sys
+
+from harness import machine
+from harness.context import Context, policy
+from harness.clients import udp_ask, wait_http
+from harness.lab import HOST4, Lab
+from harness.portlid import BINARY, Portlid
+from harness.rows import Report, rows_of
+from rows import flip, foreign, forged, life, monitor, published, sockets, traffic
+
+NEEDED = ("dockerd", "docker", "ufw", "iptables", "dnsmasq", "busybox", "ip", "nsenter", "bpftool")
+
+
+def missing():
+    if os.geteuid() != 0:
+        return "root"
+    if not BINARY.exists():
+        return f"{BINARY} (scripts/build)"
+    absent = [tool for tool in NEEDED if not shutil.which(tool)]
+    return " ".join(absent)
+
+
+def furnish(ctx):
+    """Containers and servers of the whole run, all older than any sensor."""
+    lab = ctx.lab
+    for port in ("22/tcp", "443/tcp", "8443/tcp", "9090/tcp"):
+        lab.ufw("allow", port)
+    pids = {"web": lab.container("web", "-p", "8080:80"),
+            "udp": lab.container("udp", "-p", "5353:5353/udp", command=("lab_echo", "5353")),
+            "hostnet": lab.container("hostnet", "--network", "host", command=("lab_echo", "9090"))}
+    for name in traffic.CLIENTS:
+        pids[name] = lab.container(name, command=("sleep", "infinity"))
+    ctx.kept["pids"] = pids
+    lab.echo_server("host", 22, 443, 8443, 9000)
+    wait_http(ctx.ns["cli"], HOST4, 8080)
+    if not all(udp_ask(ctx.ns["cli"], HOST4, 5353, timeout=2.0) for _ in range(3)):
+        raise AssertionError("the UDP container does not answer without a sensor")
+    ctx.baseline = traffic.measure_downloads(ctx)
+
+
+def run_rows(ctx, report, module):
+    for function in rows_of(module):
+        identity, sentence = function.row
+        report.run(f"{ctx.attach}/{ctx.phase}", identity, sentence, lambda: function(ctx))
+
+
+def run_mode(ctx, report):
+    """Sensor up in monitor mode, all traffic, flip, all rows again, kill, restart, stop."""
+    ctx.phase = "monitor"
+    ctx.sensor = Portlid(ctx.lab, policy("monitor"), attach=ctx.attach)
+    if not report.run(f"{ctx.attach}/start", "S01", "ready within 1 s, attached as asked",
+                      lambda: flip.starts(ctx)):
+        return
+    for module in (monitor, sockets, traffic, flip):
+        run_rows(ctx, report, module)
+    ctx.phase = "enforce"
+    for module in (published, forged, sockets, traffic, life):
+        run_rows(ctx, report, module)
+
+
+def run_all(options, report):
+    with Lab() as lab:
+        ctx = Context(lab)
+        furnish(ctx)
+        for ctx.attach in options.modes.split(","):
+            try:
+                run_mode(ctx, report)
+            finally:
+                if ctx.sensor and ctx.sensor.process:
+                    ctx.sensor.kill()
+                    ctx.sensor.cli("detach", "--bpffs", ctx.sensor.bpffs, check=False)
+        ctx.attach, ctx.phase = "auto", "enforce"
+        run_rows(ctx, report, foreign)
+        if options.keep:
+            input("lab is up; Enter ends it: ")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--modes", default="native,generic,tc")
+    parser.add_argument("--rows", help="only these IDs (rows they need come along: S01, F01)")
+    parser.add_argument("--keep", action="store_true", help="hold the lab at the end")
+    options = parser.parse_args()
+    if absent := missing():
+        print(f"SKIP all rows: missing {absent}; sudo scripts/test installs and builds\n"
+              "0 passed, 0 failed, 1 skipped")
+        return 77
+    report = Report(set(options.rows.split(",")) | {"S01", "F01"} if options.rows else None)
+    before = machine.snapshot()
+    run_all(options, report)
+    report.run("machine", "Z01", "the machine is as it was found", lambda: as_found(before))
+    return report.finish()
+
+
+def as_found(before):
+    left = machine.differences(before, machine.snapshot())
+    assert not left, "\n".join(left)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

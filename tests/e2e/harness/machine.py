@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The machine before and after: a test run must leave it as it was."""
+
+import glob
+import os
+import subprocess
+
+
+def _output(*command):
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    except FileNotFoundError:
+        return []
+    return done.stdout.splitlines()
+
+
+def _rules(command):
+    return [line.split("[")[0] for line in _output(command) if not line.startswith("#")]
+
+
+def _lab_processes():
+    """Processes that only a lab starts; other people's are not looked at."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*/cgroup"):
+        try:
+            with open(path) as file:
+                text = file.read()
+            with open(os.path.dirname(path) + "/cmdline", "rb") as file:
+                command = file.read().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if "/portlid-e2e" in text and command:
+            found.append(f"{os.path.basename(os.path.dirname(path))} {command}")
+    return found
+
+
+def _links():
+    """Name, state and attached programs of every link; counters and ages left out."""
+    return [line for line in _output("ip", "-o", "-d", "link") if line]
+
+
+def snapshot():
+    """What may not change, by topic."""
+    return {
+        "links": _links(),
+        "addresses": [" ".join(l.split()[:4]) for l in _output("ip", "-o", "address")],
+        "named namespaces": sorted(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else [],
+        "iptables": _rules("iptables-save"),
+        "ip6tables": _rules("ip6tables-save"),
+        "nft": _output("nft", "list", "ruleset"),
+        "mounts": sorted(_output("findmnt", "-rn", "-o", "TARGET,FSTYPE")),
+        "bpf pins": sorted(p for p in glob.glob("/sys/fs/bpf/**", recursive=True)),
+        "bpf programs of portlid": [l for l in _output("bpftool", "link") if "portlid" in l],
+        "cgroups": sorted(p for p in glob.glob("/sys/fs/cgroup/**/portlid-e2e*", recursive=True)),
+        "processes": _lab_processes(),
+        "files of ufw and docker": [
+            f"{p} {os.stat(p).st_mtime_ns}" for p in
+            sorted(glob.glob("/etc/ufw/**", recursive=True) + glob.glob("/etc/docker/**") +
+                   ["/etc/default/ufw"]) if os.path.isfile(p)],
+        "sysctls": [_output("sysctl", "-n", name) for name in
+                    ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")],
+    }
+
+
+def differences(before, after):
+    """One line per thing that came or went."""
+    lines = []
+    for topic, old in before.items():
+        new = after[topic]
+        lines += [f"{topic}: left behind: {x}" for x in new if x not in old]
+        lines += [f"{topic}: gone: {x}" for x in old if x not in new]
+    return lines

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of the acceptance matrix: a sentence, an ID, a function; PASS, FAIL or SKIP with a reason."""
+
+import sys
+import time
+import traceback
+
+
+class Skip(Exception):
+    """Raised with what is missing."""
+
+
+class Report:
+    def __init__(self, wanted=None):
+        self.wanted = wanted
+        self.passed = self.failed = self.skipped = 0
+        self.color = sys.stdout.isatty()
+
+    def run(self, prefix, identity, sentence, function):
+        """True when it passed. A failed row never stops the next one."""
+        if self.wanted and identity not in self.wanted:
+            return False
+        started = time.monotonic()
+        detail = ""
+        try:
+            function()
+            word = "PASS"
+        except Skip as reason:
+            word, detail = "SKIP", f" ({reason})"
+        except Exception as error:
+            word = "FAIL"
+            detail = "\n" + "".join(traceback.format_exception(error)).rstrip()
+            detail = detail.replace("\n", "\n      ")
+        self.count(word)
+        seconds = time.monotonic() - started
+        print(f"{word} {prefix:8} {identity:4} {sentence} [{seconds:.1f} s]{detail}", flush=True)
+        return word == "PASS"
+
+    def count(self, word):
+        self.passed += word == "PASS"
+        self.failed += word == "FAIL"
+        self.skipped += word == "SKIP"
+
+    def finish(self):
+        print(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped")
+        return 1 if self.failed else 0
+
+
+def row(identity, sentence):
+    """Marks a function as a row; collected by rows_of()."""
+    def mark(function):
+        function.row = (identity, sentence)
+        return function
+    return mark
+
+
+def rows_of(module):
+    """The rows of a module in the order they are written."""
+    return [f for f in vars(module).values() if hasattr(f, "row") and f.__module__ == module.__name__]

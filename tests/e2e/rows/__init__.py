@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rows of the acceptance matrix, one module per group."""
