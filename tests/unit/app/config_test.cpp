@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/config.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace portlid::app {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(Config, ReadsSinksAndEngines) {
+    const auto config = parse_config(
+        "version: 1\n"
+        "sinks:\n"
+        "  - { name: local, to: \"file:/var/log/portlid/events.jsonl\", format: native }\n"
+        "  - { name: screen, to: \"-\" }\n"
+        "engines: [\"unix:///run/docker.sock\"]\n"
+        "events: { window: 10s, first: 32, first_per_source: 8 }\n",
+        "portlid.yaml");
+    ASSERT_TRUE(config) << config.error().message;
+    ASSERT_EQ(config->sinks.size(), 2U);
+    EXPECT_EQ(config->sinks[0].spec, "file:/var/log/portlid/events.jsonl?format=native");
+    EXPECT_EQ(config->sinks[1].spec, "-");
+    EXPECT_THAT(config->engines, testing::ElementsAre("unix:///run/docker.sock"));
+}
+
+TEST(Config, TellsAnEmptyListOfEnginesFromNone) {
+    EXPECT_FALSE(parse_config("version: 1\n", "x")->engines_given);
+    EXPECT_TRUE(parse_config("version: 1\nengines: []\n", "x")->engines_given);
+}
+
+TEST(Config, RefusesWithFileLineAndColumn) {
+    struct Row {
+        const char* why;
+        const char* text;
+        const char* expected;
+    };
+    const Row rows[] = {
+        {"unknown key", "version: 1\nsink: []\n", "p.yaml:2:1: "},
+        {"did you mean", "version: 1\nsink: []\n", "sinks"},
+        {"no version", "sinks: []\n", "version"},
+        {"other version", "version: 2\n", "p.yaml:1:10: "},
+        {"duplicate key", "version: 1\nversion: 1\n", "p.yaml:2:1: "},
+        {"not yaml", "version: [1\n", "p.yaml:"},
+        {"not a map", "- 1\n", "p.yaml:1:1: "},
+        {"name twice", "version: 1\nsinks: [{name: a, to: \"-\"}, {name: a, to: \"-\"}]\n",
+         "twice"},
+        {"no target", "version: 1\nsinks: [{name: a}]\n", "to"},
+        {"engine by tcp", "version: 1\nengines: [\"tcp://1.2.3.4:2375\"]\n", "p.yaml:2:11: "},
+        {"bad size", "version: 1\nhistory: {bytes: 512MB}\n", "is not a size"},
+        {"size beyond 64 bits", "version: 1\nhistory: {bytes: 99999999999TiB}\n", "is not a size"},
+        {"bad duration", "version: 1\nhistory: {age: 3 moons}\n", "is not a duration"},
+    };
+    for (const auto& row : rows) {
+        SCOPED_TRACE(row.why);
+        const auto config = parse_config(row.text, "p.yaml");
+        ASSERT_FALSE(config);
+        EXPECT_THAT(config.error().message, HasSubstr(row.expected));
+        EXPECT_EQ(config.error().code, ExitCode::Usage);
+        EXPECT_FALSE(config.error().hint.empty());
+    }
+}
+
+TEST(Config, RefusesEveryKeyWhoseFeatureIsNotBuiltYet) {
+    const char* rows[] = {
+        "sinks: [{name: a, to: \"journald\"}]",
+        "sinks: [{name: a, to: \"syslog+tls://siem.example:6514\"}]",
+        "sinks: [{name: a, to: \"https://siem.example/in\"}]",
+        "sinks: [{name: a, to: \"-\", format: ecs}]",
+        "sinks: [{name: a, to: \"-\", rotate: {size: 100MiB, keep: 7}}]",
+        "sinks: [{name: a, to: \"-\", kinds: [\"net.*\"]}]",
+        "sinks: [{name: a, to: \"-\", spool: {bytes: 1GiB, age: 7d}}]",
+        "sinks: [{name: a, to: \"-\", ca: /etc/portlid/ca.pem}]",
+        "history: {age: 30d, bytes: 512MiB}",
+    };
+    for (const auto* row : rows) {
+        SCOPED_TRACE(row);
+        const auto config = parse_config(std::string("version: 1\n") + row + "\n", "p.yaml");
+        ASSERT_FALSE(config);
+        EXPECT_THAT(config.error().message, HasSubstr("is not built yet in this version"));
+        EXPECT_THAT(config.error().message, HasSubstr("p.yaml:2:"));
+    }
+}
+
+TEST(Config, RefusesEventBudgetsThatTheProgramIsNotBuiltWith) {
+    const auto config = parse_config("version: 1\nevents: {window: 20s, first: 33}\n", "p.yaml");
+    ASSERT_FALSE(config);
+    EXPECT_THAT(config.error().message, HasSubstr("`events.window` is fixed at 10s"));
+    EXPECT_THAT(config.error().message, HasSubstr("`events.first` is fixed at 32"));
+}
+
+TEST(Config, NamesEveryRefusalNotOnlyTheFirst) {
+    const auto config = parse_config("version: 3\nfoo: 1\nengines: 7\n", "p.yaml");
+    ASSERT_FALSE(config);
+    const auto& message = config.error().message;
+    EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 2);
+}
+
+TEST(Config, MayBeAbsentUnlessItWasAskedFor) {
+    EXPECT_TRUE(load_config("/no/such/portlid.yaml", false));
+    const auto required = load_config("/no/such/portlid.yaml", true);
+    ASSERT_FALSE(required);
+    EXPECT_THAT(required.error().message, HasSubstr("/no/such/portlid.yaml"));
+}
+
+TEST(Config, RefusesAFileThatAnybodyMayWrite) {
+    const std::string path = testing::TempDir() + "portlid-config-test.yaml";
+    std::ofstream(path) << "version: 1\n";
+    std::filesystem::permissions(path, std::filesystem::perms::all);
+    EXPECT_FALSE(load_config(path, true));
+    std::filesystem::permissions(path, std::filesystem::perms::owner_read);
+    EXPECT_TRUE(load_config(path, true));
+    std::filesystem::remove(path);
+}
+
+}  // namespace
+}  // namespace portlid::app
