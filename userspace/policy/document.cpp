@@ -17,6 +17,16 @@ namespace {
 constexpr std::size_t kMaxDepth = 16;
 constexpr const char* kPlainWords = "a policy uses plain maps, lists and text only";
 
+// Ours, told apart from the parser's own complaints.
+class Refusal : public YAML::ParserException {
+public:
+    using YAML::ParserException::ParserException;
+};
+
+Place place_of(const std::string& file, const YAML::Mark& mark) {
+    return {file, static_cast<unsigned>(mark.line + 1), static_cast<unsigned>(mark.column + 1)};
+}
+
 // Builds the tree from yaml-cpp's events. What makes the rest of the file meaningless (depth, a
 // second document, a key that is no scalar) ends the parse by the library's own exception.
 class TreeBuilder : public YAML::EventHandler {
@@ -26,18 +36,18 @@ public:
     [[nodiscard]] std::optional<Node> take() { return std::move(root_); }
 
     void OnDocumentStart(const YAML::Mark& mark) override {
-        if (++documents_ > 1) throw YAML::ParserException(mark, "more than one document");
+        if (++documents_ > 1) throw Refusal(mark, "more than one document");
     }
     void OnDocumentEnd() override {}
 
     void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
         check(mark, {}, anchor);
-        if (expecting_key()) throw YAML::ParserException(mark, "a key is missing");
+        if (expecting_key()) throw Refusal(mark, "a key is missing");
         finish(make(mark, Node::Kind::Null));
     }
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
         report_.error(place(mark), "aliases are not allowed", kPlainWords);
-        if (expecting_key()) throw YAML::ParserException(mark, "a key must be text");
+        if (expecting_key()) throw Refusal(mark, "a key must be text");
         finish(make(mark, Node::Kind::Null));
     }
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -67,10 +77,7 @@ private:
         bool skip_value = false;  // of a duplicate key
     };
 
-    [[nodiscard]] Place place(const YAML::Mark& mark) const {
-        return {file_, static_cast<unsigned>(mark.line + 1),
-                static_cast<unsigned>(mark.column + 1)};
-    }
+    [[nodiscard]] Place place(const YAML::Mark& mark) const { return place_of(file_, mark); }
     [[nodiscard]] Node make(const YAML::Mark& mark, Node::Kind kind) const {
         Node node;
         node.kind = kind;
@@ -100,9 +107,8 @@ private:
     void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
               Node::Kind kind) {
         check(mark, tag, anchor);
-        if (expecting_key()) throw YAML::ParserException(mark, "a key must be text");
-        if (stack_.size() >= kMaxDepth)
-            throw YAML::ParserException(mark, "nested deeper than 16 levels");
+        if (expecting_key()) throw Refusal(mark, "a key must be text");
+        if (stack_.size() >= kMaxDepth) throw Refusal(mark, "nested deeper than 16 levels");
         stack_.push_back({make(mark, kind), {}});
     }
     void close() {
@@ -188,10 +194,11 @@ std::optional<Node> parse_document(std::string_view text, const std::string& fil
         YAML::Parser parser(stream);
         while (parser.HandleNextDocument(builder)) {
         }
+    } catch (const Refusal& refusal) {
+        report.error(place_of(file, refusal.mark), refusal.msg, kPlainWords);
+        return std::nullopt;
     } catch (const YAML::Exception& problem) {
-        const auto line = static_cast<unsigned>(problem.mark.line + 1);
-        const auto column = static_cast<unsigned>(problem.mark.column + 1);
-        report.error({file, line, column}, "not a usable YAML text: " + problem.msg);
+        report.error(place_of(file, problem.mark), "not valid YAML: " + problem.msg);
         return std::nullopt;
     }
     auto root = builder.take();

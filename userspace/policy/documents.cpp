@@ -39,9 +39,11 @@ void add_document(LoadState& state, const std::string& name, std::string_view te
     if (root) state.documents.push_back({name, std::move(*root)});
 }
 
-void include_file(LoadState& state, const std::string& path, const Place& place) {
+void include_file(LoadState& state, const std::filesystem::path& full, const Place& place) {
+    const auto path = full.string();
+    const auto shown = full.lexically_relative(state.directory).string();
     if (state.texts.contains(path)) {
-        state.report.error(place, fmt::format("{} is included twice", quote(path)));
+        state.report.error(place, fmt::format("{} is included twice", quote(shown)));
         return;
     }
     if (state.file_order.size() >= kMaxDocuments) {
@@ -50,7 +52,7 @@ void include_file(LoadState& state, const std::string& path, const Place& place)
     }
     auto text = read_source(path, kMaxPolicyBytes, state.options.check_ownership);
     if (!text) {
-        state.report.error(place, fmt::format("include {}: {}", quote(path), text.error().message),
+        state.report.error(place, fmt::format("include {}: {}", quote(shown), text.error().message),
                            text.error().hint);
         return;
     }
@@ -61,7 +63,7 @@ void include_pattern(LoadState& state, const Node& node) {
     const auto pattern = read_text(node, "an include", state.report);
     if (!pattern) return;
     const auto full = state.directory / *pattern;
-    if (!has_wildcard(*pattern)) return include_file(state, full.string(), node.place);
+    if (!has_wildcard(*pattern)) return include_file(state, full, node.place);
     for (const auto& path : matches(full)) include_file(state, path, node.place);
 }
 
@@ -83,7 +85,7 @@ void read_documents(LoadState& state, std::string_view main_text) {
     add_document(state, state.name, main_text);
     // Grows while it is walked: an included file may include further ones.
     for (std::size_t i = 0; i < state.documents.size(); ++i) {
-        const auto root = state.documents[i].root;
+        const auto root = state.documents[i].root;  // a copy: the vector may move meanwhile
         follow_includes(state, root);
     }
 }

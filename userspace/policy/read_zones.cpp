@@ -113,6 +113,14 @@ std::optional<Mode> read_mode(const Node& node, Report& report) {
 }
 
 std::optional<Action> read_action(const Node& node, std::string_view what, Report& report) {
+    // Words of other firewalls that mean the same to an operator, not to a program that logs them.
+    for (const auto* word : {"deny", "reject", "block", "accept", "pass", "open"}) {
+        if (node.kind != Node::Kind::Scalar || node.text != word) continue;
+        const bool allow = word[0] == 'a' || word[0] == 'p' || word[0] == 'o';
+        report.error(node.place, fmt::format("{} must be allow or drop, not `{}`", what, word),
+                     allow ? "write allow" : "write drop");
+        return std::nullopt;
+    }
     const auto word = read_word(node, what, {"allow", "drop"}, report);
     if (!word) return std::nullopt;
     return *word == 0 ? Action::Allow : Action::Drop;

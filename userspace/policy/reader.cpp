@@ -109,7 +109,11 @@ void read_list(const Node& node, std::string_view what, bool empty_ok, Report& r
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& words) {
     if (word.size() > 64) return {};
-    const auto near = nearest(word, words);
+    auto near = nearest(word, words);
+    for (const auto candidate : words)  // `prots`: swapped letters, the commonest slip
+        if (near.empty() &&
+            std::is_permutation(word.begin(), word.end(), candidate.begin(), candidate.end()))
+            near = candidate;
     return near.empty() ? std::string() : fmt::format("did you mean `{}`?", near);
 }
 

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// The trie against the obvious answer: a linear walk over every list.
+#include "policy/source_classes.hpp"
+
+#include <chrono>
+#include <random>
+
+#include "support.hpp"
+
+namespace portlid::policy::test {
+namespace {
+
+using Lists = std::vector<std::vector<Cidr>>;
+
+Cidr cidr(const std::string& text) {
+    const auto parsed = Cidr::parse(text, true);
+    EXPECT_TRUE(parsed) << text;
+    return parsed.value_or(Cidr());
+}
+
+SourceTrie build(const Lists& lists) {
+    SourceGroups groups;
+    for (const auto& list : lists) (void)groups.add(list);
+    auto trie = build_source_trie(groups);
+    EXPECT_TRUE(trie);
+    return std::move(*trie);
+}
+
+// Walks the way the kernel does.
+std::size_t class_of(const SourceTrie& trie, const IpAddress& source) {
+    const bool v4 = source.family() == Family::IPv4;
+    const auto* key = source.bytes().data() + (v4 ? 12 : 0);
+    auto entry = trie.roots[v4 ? 0 : 1][static_cast<std::size_t>(key[0]) << 8U | key[1]];
+    for (unsigned bit = 16; (entry & TRIE_LEAF) == 0; bit += 4)
+        entry = trie.nodes[entry].child[key[bit / 8] >> (bit % 8 == 0 ? 4U : 0U) & 0xfU];
+    return entry & ~TRIE_LEAF;
+}
+
+void expect_linear_answer(const Lists& lists, const SourceTrie& trie, const IpAddress& source) {
+    const auto id = class_of(trie, source);
+    for (GroupId group = 0; group < lists.size(); ++group) {
+        const bool inside =
+            std::any_of(lists[group].begin(), lists[group].end(),
+                        [&](const Cidr& member) { return member.contains(source); });
+        ASSERT_EQ(trie.contains(id, group), inside) << source.to_string() << " list " << group;
+    }
+}
+
+TEST(SourceTrie, PutsAddressesInNoListIntoClassZero) {
+    const auto trie = build({{cidr("203.0.113.0/24")}});
+    EXPECT_EQ(class_of(trie, address("198.51.100.1")), 0U);
+    EXPECT_EQ(class_of(trie, address("2001:db8::1")), 0U);
+    EXPECT_EQ(class_of(trie, address("203.0.112.255")), 0U);
+    EXPECT_EQ(class_of(trie, address("203.0.114.0")), 0U);
+    EXPECT_NE(class_of(trie, address("203.0.113.0")), 0U);
+    EXPECT_NE(class_of(trie, address("203.0.113.255")), 0U);
+}
+
+TEST(SourceTrie, KeepsTheFamiliesApart) {
+    const auto trie = build({{cidr("0.0.0.0/0")}});
+    EXPECT_NE(class_of(trie, address("0.0.0.0")), 0U);
+    EXPECT_EQ(class_of(trie, address("::")), 0U);
+    EXPECT_EQ(trie.unlisted[1], 0);
+    EXPECT_NE(trie.unlisted[0], 0);
+}
+
+TEST(SourceTrie, HandlesEveryPrefixLengthOfBothFamilies) {
+    Lists lists;
+    for (unsigned bits = 0; bits <= 32; ++bits)
+        lists.push_back({cidr("203.0.113.77/" + std::to_string(bits))});
+    for (unsigned bits = 0; bits <= 128; ++bits)
+        lists.push_back({cidr("2001:db8:1234:5678:9abc:def0:1357:9bdf/" + std::to_string(bits))});
+    const auto trie = build(lists);
+    for (const auto* base : {"203.0.113.77", "2001:db8:1234:5678:9abc:def0:1357:9bdf"}) {
+        const auto inside = address(base);
+        expect_linear_answer(lists, trie, inside);
+        const unsigned first_bit = inside.family() == Family::IPv4 ? 96 : 0;
+        for (unsigned bit = first_bit; bit < 128; ++bit) {
+            auto raw = inside.bytes();
+            raw[bit / 8] = static_cast<std::uint8_t>(raw[bit / 8] ^ (0x80U >> (bit % 8)));
+            const auto outside = IpAddress::from_v6(raw.data());
+            if (outside.family() == inside.family()) expect_linear_answer(lists, trie, outside);
+        }
+    }
+}
+
+std::uint32_t clustered(std::mt19937& random) {
+    return 0x0a000000U | (random() & 0x00ff0f3fU);  // collisions at every level
+}
+
+Cidr random_prefix(std::mt19937& random) {
+    const auto bits = 8 + random() % 25;
+    const auto raw = __builtin_bswap32(clustered(random));
+    return cidr(IpAddress::from_v4(&raw).to_string() + "/" + std::to_string(bits));
+}
+
+TEST(SourceTrie, AgreesWithALinearWalkOnOverlappingLists) {
+    std::mt19937 random(7);
+    Lists lists(6);
+    for (auto& list : lists)
+        for (int i = 0; i < 40; ++i) list.push_back(random_prefix(random));
+    const auto trie = build(lists);
+    for (int i = 0; i < 20000; ++i) {
+        const auto raw = __builtin_bswap32(clustered(random));
+        expect_linear_answer(lists, trie, IpAddress::from_v4(&raw));
+    }
+}
+
+TEST(SourceTrie, IsTheSameForAnyOrderOfTheEntries) {
+    std::mt19937 random(11);
+    std::vector<Cidr> list;
+    for (int i = 0; i < 500; ++i) list.push_back(random_prefix(random));
+    const auto one = build({list});
+    std::shuffle(list.begin(), list.end(), random);
+    const auto other = build({list});
+    EXPECT_EQ(one.roots, other.roots);
+    ASSERT_EQ(one.nodes.size(), other.nodes.size());
+    EXPECT_EQ(
+        std::memcmp(one.nodes.data(), other.nodes.data(), one.nodes.size() * sizeof(trie_node)), 0);
+}
+
+TEST(SourceTrie, NeedsNoNodesForPrefixesThatFillTheirParent) {
+    const auto trie = build({{cidr("10.0.0.0/17"), cidr("10.0.128.0/17")}});
+    EXPECT_TRUE(trie.nodes.empty());
+}
+
+TEST(SourceTrie, CountsAListThatIsGivenTwiceOnce) {
+    SourceGroups groups;
+    const auto one = groups.add({cidr("10.0.0.0/8"), cidr("11.0.0.0/8")});
+    EXPECT_EQ(groups.add({cidr("11.0.0.0/8"), cidr("10.0.0.0/8")}), one);
+    EXPECT_NE(groups.add({cidr("11.0.0.0/8")}), one);
+}
+
+TEST(SourceTrie, RefusesMoreClassesThanTheImageHolds) {
+    SourceGroups groups;
+    for (unsigned i = 0; i < 5000; ++i) {
+        const auto raw = __builtin_bswap32(0x0a000000U + (i << 8U));
+        (void)groups.add({cidr(IpAddress::from_v4(&raw).to_string() + "/24")});
+    }
+    const auto trie = build_source_trie(groups);
+    ASSERT_FALSE(trie);
+    EXPECT_EQ(trie.error().code, ExitCode::PolicyInvalid);
+}
+
+TEST(SourceTrie, BuildsAHundredThousandPrefixesInTime) {
+    std::mt19937 random(3);
+    std::vector<Cidr> list;
+    for (int i = 0; i < 100000; ++i) {
+        const auto raw = static_cast<std::uint32_t>(random());
+        list.push_back(Cidr{IpAddress::from_v4(&raw), 32});
+    }
+    const auto start = std::chrono::steady_clock::now();
+    const auto trie = build({list});
+    const auto took = std::chrono::steady_clock::now() - start;
+    // Half a second is the goal on an idle machine; sanitizers and neighbours get ten times that.
+    EXPECT_LT(took, std::chrono::seconds(5));
+    for (int i = 0; i < 100; ++i)
+        EXPECT_NE(class_of(trie, list[static_cast<std::size_t>(i)].address), 0U);
+}
+
+}  // namespace
+}  // namespace portlid::policy::test
