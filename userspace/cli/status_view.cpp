@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/status_view.hpp"
+
+#include <fmt/format.h>
+
+#include "cli/table.hpp"
+
+namespace portlid::cli {
+
+namespace {
+
+std::string field(const char* name, const std::string& value) {
+    return fmt::format("{:<11} {}\n", name, value);
+}
+
+Color color_of_mode(const std::string& mode) {
+    if (mode == "enforce") return Color::Green;
+    return mode == "off" ? Color::Red : Color::Yellow;
+}
+
+std::string because(const Json& why) {
+    const auto reason = text(why);
+    return reason.empty() ? reason : " (" + reason + ")";
+}
+
+std::string mode_line(const Json& document, bool color) {
+    const auto effective = text(at(document, {"mode", "effective"}), "?");
+    const auto requested = text(at(document, {"mode", "requested"}), "?");
+    auto line = paint(effective, color_of_mode(effective), color);
+    if (requested != effective) line += " (requested " + requested + ")";
+    if (flag(at(document, {"mode", "capped"}))) line += " (capped by --mode monitor)";
+    return line;
+}
+
+std::string policy_line(const Json& document) {
+    auto line = "generation " + text(at(document, "generation"), "?");
+    const auto hash = text(at(document, "policy"));
+    if (!hash.empty()) line += ", " + hash.substr(0, 19);
+    const auto file = text(at(document, "policy_file"));
+    return file.empty() ? line : line + ", " + file;
+}
+
+std::string pending_line(const Json& document) {
+    const auto& pending = at(document, "pending");
+    if (!pending.is_object()) return {};
+    return field(
+        "pending",
+        fmt::format("goes back to generation {} at {} unless confirmed: portlid confirm",
+                    text(at(pending, "previous"), "?"), text(at(pending, "deadline"), "?")));
+}
+
+std::string interfaces(const Json& document, const StatusStyle& style) {
+    Table table({{"INTERFACE"},
+                 {"ZONE"},
+                 {"ATTACH"},
+                 {"MODE"},
+                 {"SEEN", true},
+                 {"PASSED", true},
+                 {"WOULD DROP", true},
+                 {"DROPPED", true},
+                 {"WHY", false, true}});
+    for (const auto& one : list(at(document, "interfaces"))) {
+        const auto mode = text(at(one, "mode"), "?");
+        const auto& packets = at(one, "packets");
+        table.add({text(at(one, "name"), "?"), text(at(one, "zone"), "-"),
+                   text(at(one, "attach"), "-"), Cell(mode, color_of_mode(mode)),
+                   text(at(packets, "seen"), "0"), text(at(packets, "passed"), "0"),
+                   text(at(packets, "would_drop"), "0"), text(at(packets, "dropped"), "0"),
+                   text(at(one, "why"))});
+    }
+    if (table.empty()) return "\nno interface has a packet program\n";
+    return "\n" + table.aligned(style.color, style.width);
+}
+
+std::string reasons(const Json& document, const StatusStyle& style) {
+    Table table({{"INTERFACE"}, {"REASON"}, {"PACKETS", true}});
+    for (const auto& one : list(at(document, "interfaces"))) {
+        const auto& by_reason = at(one, {"packets", "by_reason"});
+        if (!by_reason.is_object()) continue;
+        for (const auto& [reason, count] : by_reason.items())
+            table.add({text(at(one, "name"), "?"), text(Json(reason)), text(count)});
+    }
+    return table.empty() ? std::string() : "\n" + table.aligned(style.color);
+}
+
+// Hooks that are in place on one line, each other one on a line of its own.
+std::string hooks(const Json& document, bool color) {
+    std::string attached;
+    std::string others;
+    for (const auto& hook : list(at(document, "hooks"))) {
+        const auto name = text(at(hook, "name"), "?");
+        const auto state = text(at(hook, "state"), "?");
+        if (state == "attached")
+            attached += (attached.empty() ? "" : " ") + name;
+        else
+            others += field(
+                "", paint(name + " " + state, Color::Yellow, color) + because(at(hook, "why")));
+    }
+    return field("hooks", attached.empty() ? "none attached" : attached) + others;
+}
+
+std::string replies(const Json& document) {
+    const bool table = flag(at(document, {"replies", "flow_table"}));
+    const bool conntrack = flag(at(document, {"replies", "conntrack"}));
+    return field("replies", fmt::format("flow table {}, conntrack {}", table ? "on" : "off",
+                                        conntrack ? "on" : "off"));
+}
+
+std::string events(const Json& document, bool color) {
+    const auto& lost = at(document, {"events", "lost"});
+    std::string causes;
+    if (lost.is_object())
+        for (const auto& [cause, count] : lost.items())
+            if (number(count) != 0)
+                causes += fmt::format("{}{} {}", causes.empty() ? "" : ", ", text(Json(cause)),
+                                      number(count));
+    const auto shown =
+        causes.empty() ? std::string("none lost") : paint("lost: " + causes, Color::Red, color);
+    return field("events", text(at(document, {"events", "emitted"}), "0") + " emitted, " + shown);
+}
+
+std::string sinks(const Json& document, bool color) {
+    std::string lines;
+    for (const auto& sink : list(at(document, "sinks"))) {
+        const auto state = text(at(sink, "state"), "?");
+        const auto lag = number(at(sink, "lag"));
+        auto line = text(at(sink, "name"), "?") + " " +
+                    paint(state, state == "up" ? Color::None : Color::Red, color) +
+                    because(at(sink, "why"));
+        if (lag != 0) line += fmt::format(", {} events behind", lag);
+        lines += field(lines.empty() ? "sinks" : "", line);
+    }
+    return lines;
+}
+
+std::string engines(const Json& document, bool color) {
+    std::string lines;
+    for (const auto& engine : list(at(document, "engines"))) {
+        const bool reachable = flag(at(engine, "reachable"));
+        auto line = text(at(engine, "endpoint"), "?") + " ";
+        line += reachable ? text(at(engine, "containers"), "0") + " containers"
+                          : paint("not reachable", Color::Yellow, color);
+        lines += field(lines.empty() ? "engines" : "", line + because(at(engine, "why")));
+    }
+    return lines;
+}
+
+}  // namespace
+
+std::string status_text(const Json& document, const StatusStyle& style) {
+    std::string out;
+    if (!flag(at(document, "ready"))) out += field("ready", "not yet");
+    out += field("mode", mode_line(document, style.color));
+    out += field("policy", policy_line(document)) + pending_line(document);
+    out += hooks(document, style.color) + replies(document) + events(document, style.color);
+    out += sinks(document, style.color) + engines(document, style.color);
+    out += interfaces(document, style);
+    if (style.wide) out += reasons(document, style);
+    return out;
+}
+
+}  // namespace portlid::cli
