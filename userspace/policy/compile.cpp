@@ -60,7 +60,6 @@ Plan::Plan(const Policy& wanted, CompileOptions wanted_options)
 }
 
 std::uint16_t Plan::add_rule(const std::string& name, const Place& place) {
-    if (place.line == 0) return 0;
     out.rules.push_back({name, source_text(policy, place)});
     return static_cast<std::uint16_t>(out.rules.size() - 1);
 }

@@ -16,7 +16,7 @@ namespace portlid::policy {
 
 // What a rule index in the image means to a person.
 struct RuleName {
-    std::string name;    // "web", "public default", "built-in martian"
+    std::string name;    // "web", "public default", "ping"; index 0 is "built-in"
     std::string source;  // "policy.yaml:6" or "built-in"
 };
 

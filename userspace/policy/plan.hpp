@@ -47,7 +47,8 @@ struct Plan {
         return mode == Mode::Enforce && !options.cap_to_monitor;
     }
     [[nodiscard]] policy_image& image() { return *out.image; }
-    // Appends to out.rules and returns the index; a place without a line is built in (0).
+    // Appends to out.rules and returns the index. A default that nobody wrote has its rule too
+    // (source "built-in"), so that writing it out changes no image.
     [[nodiscard]] std::uint16_t add_rule(const std::string& name, const Place& place);
 };
 

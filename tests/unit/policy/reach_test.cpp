@@ -93,7 +93,8 @@ TEST(PortReach, ClaimsNothingForZonesAndProtocolsThatAreNotThere) {
 TEST(PortReach, AgreesWithThePipelineForAStranger) {
     const auto policy = compiled(kZones);
     for (unsigned zone = 0; zone < 3; ++zone) {
-        for (const std::uint16_t port : {22, 80, 81, 82, 8080}) {
+        for (const std::uint16_t port :
+             std::initializer_list<std::uint16_t>{22, 80, 81, 82, 8080}) {
             const auto judged = judge_tcp(policy, "198.51.100.9", port, "192.0.2.1", zone);
             const auto answer = port_reach(policy, zone, IPPROTO_TCP, address("192.0.2.1"), {port});
             EXPECT_EQ(judged.verdict == VERDICT_allow, answer.enforced == Reach::Open) << port;
