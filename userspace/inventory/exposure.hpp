@@ -22,18 +22,19 @@ struct Published {
     IpAddress host_address;
     HostPort container_port;
     bool proxy = false;  // a docker-proxy process holds the host port
+    bool dnat = true;    // packets go round INPUT (and UFW); false: only the proxy serves them
 };
 
 struct ContainerName {
     std::string id;
-    std::string name;   // empty when no engine told it
+    std::string name;  // empty when no engine told it
     std::string image;
     std::string compose_project;
     std::string compose_service;
 };
 
 struct HolderView {
-    std::uint32_t pid = 0;
+    std::uint32_t pid = 0;  // 0 = not known
     std::string exe, comm, user, unit;
     std::optional<ContainerName> container;
 };
@@ -56,8 +57,8 @@ struct Exposure {
     std::optional<Published> published;
     std::optional<HolderView> holder;
     std::optional<HolderView> binder;
-    UfwAnswer ufw = UfwAnswer::Absent;
-    std::string service;  // empty = none names it
+    UfwAnswer ufw = UfwAnswer::Absent;  // absent too where UFW has no part: other namespaces
+    std::string service;                // empty = none names it
     std::vector<ZoneReach> reach;
     ExposureVerdict verdict = ExposureVerdict::Ok;
 };
@@ -73,7 +74,7 @@ struct ActiveZone {
 struct JoinInput {
     std::vector<Listener> listeners;
     std::vector<std::shared_ptr<const identity::EngineSnapshot>> engines;
-    const policy::Policy* policy = nullptr;             // may be null: no policy loaded
+    const policy::Policy* policy = nullptr;  // may be null: no policy loaded
     const policy::CompiledPolicy* compiled = nullptr;
     std::vector<ActiveZone> zones;
     Ufw ufw;
@@ -84,7 +85,9 @@ struct JoinInput {
 // One item per (transport, family, address, port, netns), sorted by port, protocol, address. A
 // `::` listener without V6ONLY gives an IPv4 and an IPv6 item. A published port without a socket of
 // its own (userland proxy off) gives an item too; a docker-proxy socket is named after its
-// container only when its parent is dockerd and the engine publishes that very port.
+// container only when its parent is dockerd and the engine publishes that very port. Service ports
+// that nobody listens on come as `unused`; of a range of more than 16 ports only the first, and
+// only when nobody listens on any of them.
 [[nodiscard]] std::vector<Exposure> join(const JoinInput& input);
 
 }  // namespace portlid::inventory

@@ -2,6 +2,8 @@
 // A socket that can receive: what the inventory is made of.
 #pragma once
 
+#include <netinet/in.h>
+
 #include <optional>
 #include <string>
 
@@ -13,17 +15,33 @@
 namespace portlid::inventory {
 
 struct Holder {
-    identity::Process process;       // pid 0 = not known
-    bool known = false;
+    identity::Process process;  // pid 0 = not known
+    bool known = false;         // read from procfs; false: only what the kernel's record said
+    // The parent, for telling a real docker-proxy from one that calls itself so.
+    std::string parent_exe;
+    std::string parent_container_id;
+    std::uint32_t parent_uid = 0;
 };
 
 struct Listener {
     event::SocketFacts socket;
     std::uint64_t inode = 0;  // 0 until a sweep saw it
     BootTime since;
-    bool preexisting = false;  // open before the sensor; `since` is then when it was first seen
+    bool preexisting = false;      // open before the sensor; `since` is then when it was first seen
     std::optional<Holder> holder;  // who has a descriptor of it now
     std::optional<Holder> binder;  // who bound it, when that is somebody else
 };
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+// What a client must speak to reach a socket: MPTCP listeners answer TCP, UDP-Lite counts as UDP.
+// 0 for everything that is no exposure (raw, SCTP, ping).
+[[nodiscard]] constexpr std::uint8_t exposed_protocol(std::uint32_t protocol) {
+    if (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP) return IPPROTO_TCP;
+    if (protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE) return IPPROTO_UDP;
+    return 0;
+}
 
 }  // namespace portlid::inventory

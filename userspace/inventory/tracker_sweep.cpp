@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// The half of ListenerTable that sweeps drive: what no record told, and what no longer is.
+#include <algorithm>
+#include <unordered_set>
+
+#include "inventory/tracker.hpp"
+
+namespace portlid::inventory {
+
+bool ListenerTable::apply(const SweepResult& sweep) {
+    bool changed = false;
+    for (const auto& swept : sweep.sockets) {
+        learn_netns(swept.socket);
+        const auto closed = closed_.find(swept.socket.cookie);
+        if (closed != closed_.end() && closed->second >= sweep.started) continue;
+        if (exposed_protocol(swept.socket.protocol) == 0 || swept.socket.port.value == 0) continue;
+        changed = show(swept, sweep.started) || changed;
+    }
+    changed = remove_unseen(sweep) || changed;
+    changed = refresh_holders() || changed;
+    swept_before_ = true;
+    return changed;
+}
+
+bool ListenerTable::show(const SweptSocket& swept, BootTime started) {
+    const auto found = entries_.find(swept.socket.cookie);
+    if (found == entries_.end()) return add(swept, started);
+    auto& entry = found->second;
+    auto& known = entry.listener.socket;
+    const bool moved = known.port != swept.socket.port || known.address != swept.socket.address ||
+                       known.netns != swept.socket.netns;
+    entry.listener.inode = swept.inode;
+    known.port = swept.socket.port;
+    known.address = swept.socket.address;
+    known.netns = swept.socket.netns;
+    known.v6only = swept.socket.v6only;
+    entry.heard = std::max(entry.heard, started);
+    if (entry.reported) return moved;
+    const bool old = started.ns >= entry.listener.since.ns + options_.client_age_ns;
+    entry.reported = !is_ephemeral_udp(known) || old;
+    return entry.reported;
+}
+
+bool ListenerTable::add(const SweptSocket& swept, BootTime started) {
+    auto* entry = place(swept.socket.cookie);
+    if (entry == nullptr) return false;
+    entry->listener.socket = swept.socket;
+    entry->listener.inode = swept.inode;
+    entry->listener.since = started;
+    entry->listener.preexisting = !swept_before_;
+    entry->heard = started;
+    // Which of the ports that were open before are clients' nobody can tell: all count.
+    entry->reported = !swept_before_ || !is_ephemeral_udp(swept.socket);
+    return entry->reported;
+}
+
+// A namespace that was not read says nothing about its sockets; when all that exist were read, a
+// socket elsewhere lives only as long as the process that holds it.
+bool ListenerTable::remove_unseen(const SweepResult& sweep) {
+    std::unordered_set<std::uint64_t> seen;
+    for (const auto& swept : sweep.sockets) seen.insert(swept.socket.cookie);
+    bool changed = false;
+    std::erase_if(entries_, [&](const auto& item) {
+        const auto& [cookie, entry] = item;
+        if (seen.contains(cookie) || entry.heard >= sweep.started) return false;
+        const bool read = sweep.namespaces.contains(entry.listener.socket.netns);
+        if (!read && (!sweep.complete || holder_lives(entry.listener))) return false;
+        changed = changed || entry.reported;
+        return true;
+    });
+    return changed;
+}
+
+bool ListenerTable::holder_lives(const Listener& listener) const {
+    if (!listener.holder) return false;
+    const auto now = identify(proc_, listener.holder->process.pid);
+    return now && same_process(*now, *listener.holder);
+}
+
+bool ListenerTable::refresh_holders() {
+    const auto holders = proc_.socket_holders();
+    HolderCache cache;
+    bool changed = false;
+    for (auto& [cookie, entry] : entries_) {
+        if (entry.listener.inode == 0) continue;
+        const auto pids = holders.find(entry.listener.inode);
+        const bool moved = refresh_holder(
+            entry.listener, pids == holders.end() ? std::vector<std::uint32_t>() : pids->second,
+            cache);
+        changed = changed || (moved && entry.reported);
+    }
+    return changed;
+}
+
+// Keeps the holder that still has a descriptor, else takes the lowest pid. Who held it before is
+// its binder from then on.
+bool ListenerTable::refresh_holder(Listener& listener, const std::vector<std::uint32_t>& pids,
+                                   HolderCache& cache) const {
+    const auto look_up = [&](std::uint32_t pid) {
+        const auto [at, fresh] = cache.try_emplace(pid);
+        if (fresh) at->second = identify(proc_, pid);
+        return at->second;
+    };
+    std::optional<Holder> now;
+    if (listener.holder &&
+        std::binary_search(pids.begin(), pids.end(), listener.holder->process.pid))
+        now = look_up(listener.holder->process.pid);
+    for (auto pid = pids.begin(); !now && pid != pids.end(); ++pid) now = look_up(*pid);
+    if (!now && listener.holder && holder_lives(listener)) return false;
+    const bool same = now && listener.holder && same_process(*now, *listener.holder);
+    if (same) {
+        const bool replaced = now->process.exe != listener.holder->process.exe;
+        listener.holder = std::move(now);
+        return replaced;
+    }
+    if (!now && !listener.holder) return false;
+    if (!listener.binder && listener.holder) listener.binder = std::move(listener.holder);
+    if (now && listener.binder && same_process(*now, *listener.binder)) listener.binder.reset();
+    listener.holder = std::move(now);
+    return true;
+}
+
+}  // namespace portlid::inventory
