@@ -54,15 +54,12 @@ AttachPlan plan_fresh(AttachKind wanted, const InterfaceTraits& traits) {
 
 AttachPlan plan_attach(AttachKind wanted, const InterfaceTraits& traits) {
     auto plan = plan_fresh(wanted, traits);
-    const bool better = traits.held == AttachKind::Native || traits.held == AttachKind::Generic ||
-                        traits.held == AttachKind::Tc;
+    const bool free_choice = wanted == AttachKind::Auto && plan.order.size() > 1;
+    if (!free_choice || !traits.held || plan.order.front() == *traits.held) return plan;
     // `auto` keeps what holds: switching gains little and is one more thing that can go wrong.
-    if (wanted != AttachKind::Auto || !better || plan.order.front() == *traits.held) return plan;
-    if (std::find(plan.order.begin(), plan.order.end(), *traits.held) == plan.order.end())
-        return plan;
     std::erase(plan.order, *traits.held);
     plan.order.insert(plan.order.begin(), *traits.held);
-    if (plan.why.empty()) plan.why = "kept as an earlier run attached it";
+    plan.why = *traits.held == AttachKind::Native ? "" : "kept as an earlier run attached it";
     return plan;
 }
 

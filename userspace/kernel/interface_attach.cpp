@@ -30,6 +30,14 @@ Result<UniqueFd> create_link(int prog_fd, std::uint32_t ifindex, bpf_attach_type
     return fail_errno("the kernel does not attach it", -fd);
 }
 
+// The packet path goes from the old program to ours between two packets.
+Result<> update_in_place(const UniqueFd& link, int prog_fd, const std::filesystem::path& pin) {
+    if (const int error = bpf_link_update(link.get(), prog_fd, nullptr); error != 0)
+        return fail_errno("the kernel does not update the link", -error);
+    if (is_pinned(pin)) return {};
+    return pin_in_place(link.get(), pin);
+}
+
 }  // namespace
 
 InterfaceState InterfaceHooks::attach(const InterfaceRequest& request) {
@@ -113,16 +121,8 @@ Result<> InterfaceHooks::make_room_for_xdp(Hooks& hooks) {
 
 Result<> InterfaceHooks::try_xdp(Hooks& hooks, AttachKind mode) {
     const auto ifindex = hooks.state.ifindex;
-    const bool same = link_holds(hooks.xdp, ifindex) && query_xdp(ifindex).mode == mode;
-    if (same && is_pinned(pin(ifindex, "xdp"))) {
-        const int error = bpf_link_update(hooks.xdp.get(), programs_.xdp, nullptr);
-        if (error == 0) return {};
-        return fail_errno("the kernel does not update the link", -error);
-    }
-    if (same)
-        return pin_in_place(hooks.xdp.get(), pin(ifindex, "xdp")).and_then([&] {
-            return try_xdp(hooks, mode);
-        });
+    if (link_holds(hooks.xdp, ifindex) && query_xdp(ifindex).mode == mode)
+        return update_in_place(hooks.xdp, programs_.xdp, pin(ifindex, "xdp"));
     if (hooks.xdp.valid()) {
         if (auto room = make_room_for_xdp(hooks); !room) return room;
     }
@@ -149,19 +149,29 @@ Result<> InterfaceHooks::try_tc(Hooks& hooks, Direction direction) {
     return try_classic(hooks, direction);
 }
 
-// `missing` becomes true when the kernel has no tcx.
+// Somebody got in front of us. One program cannot be in the list twice, so where the link holds
+// the very program that is to go first, a clsact filter stands in while it moves.
+void InterfaceHooks::step_aside(Hooks& hooks) {
+    const auto facts = link_facts(hooks.tcx_in.get());
+    if (!facts || facts->prog_id != program_id(programs_.tc_in)) return;
+    (void)try_classic(hooks, Direction::In);  // being passed by is worse than an instant without
+    drop_tcx(hooks, Direction::In);
+}
+
+// `missing` becomes true when clsact must do: no tcx in this kernel, or no link is left.
 Result<> InterfaceHooks::try_tcx(Hooks& hooks, Direction direction, bool& missing) {
     const bool in = direction == Direction::In;
     const auto ifindex = hooks.state.ifindex;
     auto& held = in ? hooks.tcx_in : hooks.tcx_out;
     const int program = in ? programs_.tc_in : programs_.tc_out;
     const auto path = pin(ifindex, in ? "tcx_in" : "tcx_out");
-    const bool in_place = link_holds(held, ifindex) && (!in || is_first(hooks));
-    if (in_place && is_pinned(path) && bpf_link_update(held.get(), program, nullptr) == 0)
-        return {};
+    const bool holds = link_holds(held, ifindex);
+    if (holds && (!in || is_first(hooks))) return update_in_place(held, program, path);
+    if (holds) step_aside(hooks);
     auto link = create_link(program, ifindex, in ? kTcxIngress : kTcxEgress, kBefore);
     if (!link) {
-        missing = link.error().errno_value == EINVAL || link.error().errno_value == EOPNOTSUPP;
+        const int error = link.error().errno_value;
+        missing = error == EINVAL || error == EOPNOTSUPP || !held.valid();
         return pass_on(std::move(link.error()));
     }
     if (!link_holds(*link, ifindex)) {

@@ -67,6 +67,7 @@ private:
     [[nodiscard]] Result<> try_tc(Hooks& hooks, Direction direction);
     [[nodiscard]] Result<> try_tcx(Hooks& hooks, Direction direction, bool& missing);
     [[nodiscard]] Result<> try_classic(Hooks& hooks, Direction direction);
+    void step_aside(Hooks& hooks);
     void keep_only(Hooks& hooks, AttachKind kind);
     void drop_tcx(Hooks& hooks, Direction direction);
     void drop_classic(Hooks& hooks, Direction direction);

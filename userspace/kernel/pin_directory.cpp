@@ -77,10 +77,14 @@ Result<> make_parents(const fs::path& path) {
 }  // namespace
 
 std::vector<fs::path> entries(const fs::path& directory) {
+    // Names with a dot belong to the kernel: maps.debug and progs.debug in a bpffs' root.
+    const auto is_kernels = [](const fs::path& path) {
+        return path.filename().string().find('.') != std::string::npos;
+    };
     std::error_code error;
     std::vector<fs::path> found;
     for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error))
-        found.push_back(at->path());
+        if (!is_kernels(at->path())) found.push_back(at->path());
     std::sort(found.begin(), found.end());
     return found;
 }

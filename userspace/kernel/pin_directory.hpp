@@ -37,7 +37,7 @@ private:
     std::filesystem::path version_;
 };
 
-// Entries of a directory, sorted; empty when it does not exist.
+// Pins and directories in a directory, sorted; empty when it does not exist.
 [[nodiscard]] std::vector<std::filesystem::path> entries(const std::filesystem::path& directory);
 
 }  // namespace portlid::kernel

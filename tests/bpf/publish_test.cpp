@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// Generations and host tables, seen from the maps and through the program itself.
+#include <bpf/bpf.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "kernel/generations.hpp"
+#include "kernel/links.hpp"
+#include "kernel/map_access.hpp"
+#include "sensor_fixture.hpp"
+
+namespace portlid::kernel {
+namespace {
+
+class PublishTest : public SensorTest {
+protected:
+    [[nodiscard]] UniqueFd map(const char* name) const { return open_pin(pins() / "maps" / name); }
+
+    [[nodiscard]] std::unique_ptr<policy_image> image_in(std::uint32_t slot) const {
+        const auto slots = map("policy_slots");
+        std::uint32_t id = 0;
+        if (bpf_map_lookup_elem(slots.get(), &slot, &id) != 0) return nullptr;
+        const UniqueFd inner(bpf_map_get_fd_by_id(id));
+        auto image = std::make_unique<policy_image>();
+        const std::uint32_t zero = 0;
+        if (bpf_map_lookup_elem(inner.get(), &zero, image.get()) != 0) return nullptr;
+        return image;
+    }
+};
+
+TEST_F(PublishTest, TheFirstGenerationHasNoFallback) {
+    load();
+    EXPECT_EQ(sensor_->publish(policy_of(true)), 1U);
+    const auto active = image_in(POLICY_SLOT_ACTIVE);
+    ASSERT_TRUE(active);
+    EXPECT_EQ(active->head.generation, 1U);
+    EXPECT_EQ(active->head.abi_version, PORTLID_ABI_VERSION);
+    EXPECT_FALSE(image_in(POLICY_SLOT_PREVIOUS));
+}
+
+TEST_F(PublishTest, EachLaterGenerationLeavesTheOneBeforeAsFallback) {
+    load();
+    for (std::uint64_t i = 1; i <= 6; ++i) ASSERT_EQ(sensor_->publish(policy_of(i % 2 == 0)), i);
+    const auto active = image_in(POLICY_SLOT_ACTIVE);
+    const auto previous = image_in(POLICY_SLOT_PREVIOUS);
+    ASSERT_TRUE(active && previous);
+    EXPECT_EQ(active->head.generation, 6U);
+    EXPECT_EQ(previous->head.generation, 5U);
+    EXPECT_NE(active->head.trie_slot, previous->head.trie_slot);
+}
+
+TEST_F(PublishTest, TheTrieOfAGenerationIsWhatTheCompilerMade) {
+    load();
+    ASSERT_TRUE(sensor_->publish(policy_of(false)));
+    const auto tries = map("trie_nodes");
+    const std::uint32_t slot = image_in(POLICY_SLOT_ACTIVE)->head.trie_slot;
+    std::uint32_t id = 0;
+    ASSERT_EQ(bpf_map_lookup_elem(tries.get(), &slot, &id), 0);
+    const UniqueFd inner(bpf_map_get_fd_by_id(id));
+    const std::uint32_t last = 699;
+    trie_node node{};
+    ASSERT_EQ(bpf_map_lookup_elem(inner.get(), &last, &node), 0);
+    EXPECT_EQ(node.child[5], TRIE_LEAF | 7U);
+}
+
+TEST_F(PublishTest, NobodyCanWriteIntoAPublishedImage) {
+    load();
+    ASSERT_TRUE(sensor_->publish(policy_of(false)));
+    const auto slots = map("policy_slots");
+    std::uint32_t slot = POLICY_SLOT_ACTIVE;
+    std::uint32_t id = 0;
+    ASSERT_EQ(bpf_map_lookup_elem(slots.get(), &slot, &id), 0);
+    const UniqueFd inner(bpf_map_get_fd_by_id(id));
+    const std::uint32_t zero = 0;
+    const auto forged = std::make_unique<policy_image>();
+    EXPECT_EQ(bpf_map_update_elem(inner.get(), &zero, forged.get(), BPF_ANY), -EPERM);
+}
+
+TEST_F(PublishTest, APolicyWithoutAnImageIsRefusedAndTheOldOneStays) {
+    load();
+    ASSERT_TRUE(sensor_->publish(policy_of(true)));
+    EXPECT_FALSE(sensor_->publish(policy::CompiledPolicy{}));
+    EXPECT_EQ(sensor_->generation(), 1U);
+}
+
+TEST_F(PublishTest, AnUnconfirmedGenerationGivesWayToItsFallbackAfterItsDeadline) {
+    load();
+    ASSERT_TRUE(sensor_->publish(policy_of(true)));
+    auto pending = policy_of(false);
+    pending.image->head.deadline_boot_ns = 1;  // long ago
+    ASSERT_EQ(sensor_->publish(pending), 2U);
+    EXPECT_EQ(sensor_->generation(), 1U);
+}
+
+TEST_F(PublishTest, LocalAddressesBecomeExactlyWhatWasAsked) {
+    load();
+    const auto a = *IpAddress::parse("192.0.2.1");
+    const auto b = *IpAddress::parse("2001:db8::1");
+    const auto c = *IpAddress::parse("192.0.2.3");
+    ASSERT_TRUE(sensor_->set_local_addresses({a, b}));
+    ASSERT_TRUE(sensor_->set_local_addresses({b, c}));
+    const auto table = map("local_addresses");
+    std::set<IpAddress> present;
+    for (const auto& key : map_keys<ip_bytes>(table.get(), 100))
+        present.insert(IpAddress::from_bytes(key));
+    EXPECT_EQ(present, (std::set<IpAddress>{b, c}));
+}
+
+TEST_F(PublishTest, MoreAddressesThanTheMapHoldsIsAnErrorThatSaysSo) {
+    load();
+    std::set<IpAddress> many;
+    for (std::uint32_t i = 0; i < 5000; ++i) many.insert(IpAddress::from_v4(&i));
+    const auto result = sensor_->set_local_addresses(many);
+    ASSERT_FALSE(result);
+    EXPECT_NE(result.error().hint.find("full"), std::string::npos) << result.error().hint;
+}
+
+TEST_F(PublishTest, NetworksChangeTheirKindAndDisappear) {
+    load();
+    const auto lan = *Cidr::parse("192.0.2.0/24");
+    const auto bridge = *Cidr::parse("172.17.0.0/16");
+    ASSERT_TRUE(sensor_->set_networks({{lan, NETWORK_CONNECTED}, {bridge, NETWORK_CONTAINER}}));
+    ASSERT_TRUE(sensor_->set_networks({{bridge, NETWORK_ROUTED}}));
+    const auto table = map("networks");
+    const auto keys = map_keys<network_key>(table.get(), 100);
+    ASSERT_EQ(keys.size(), 1U);
+    EXPECT_EQ(keys[0].prefix_bits, 112U);
+    std::uint32_t kind = 0;
+    ASSERT_EQ(bpf_map_lookup_elem(table.get(), &keys[0], &kind), 0);
+    EXPECT_EQ(kind, NETWORK_ROUTED);
+}
+
+TEST_F(PublishTest, SeededFlowsAreThereAndFresherOnesStay) {
+    load();
+    flow_key flow{};
+    flow.local = IpAddress::parse("192.0.2.1")->to_bytes();
+    flow.remote = IpAddress::parse("198.51.100.9")->to_bytes();
+    flow.local_port_host = 51000;
+    flow.remote_port_host = 443;
+    flow.protocol = 6;
+    const auto table = map("flows");
+    ASSERT_TRUE(sensor_->seed_flows({&flow, 1}));
+    flow_state first{};
+    ASSERT_EQ(bpf_map_lookup_elem(table.get(), &flow, &first), 0);
+    ASSERT_TRUE(sensor_->seed_flows({&flow, 1}));
+    flow_state second{};
+    ASSERT_EQ(bpf_map_lookup_elem(table.get(), &flow, &second), 0);
+    EXPECT_EQ(first.last_egress_boot_ns, second.last_egress_boot_ns);
+}
+
+TEST_F(PublishTest, RecentVerdictsAreTakenOnce) {
+    load();
+    const auto table = map("recent_verdicts");
+    for (std::uint16_t port = 1; port <= 5000; ++port) {
+        verdict_key key{};
+        key.destination_port_host = port;
+        const verdict_state state{1, 2, 3, 0, 0};
+        ASSERT_EQ(bpf_map_update_elem(table.get(), &key, &state, BPF_ANY), 0);
+    }
+    const auto taken = sensor_->take_recent_verdicts();
+    EXPECT_GT(taken.size(), 4500U);  // an LRU map may let some go before it is full
+    EXPECT_EQ(taken.front().state.packets, 3U);
+    EXPECT_TRUE(sensor_->take_recent_verdicts().empty());
+}
+
+}  // namespace
+}  // namespace portlid::kernel
