@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/answers.hpp"
+
+#include "app/explain.hpp"
+#include "app/status.hpp"
+#include "base/text.hpp"
+#include "inventory/ports_json.hpp"
+
+namespace portlid::app {
+
+namespace {
+
+std::string query(const control::Request& request, const char* key) {
+    const auto found = request.query.find(key);
+    return found == request.query.end() ? std::string() : found->second;
+}
+
+std::string dump(const nlohmann::ordered_json& document) {
+    return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace
+
+Answers::Answers(const RunOptions& options, PolicyStore& policies, Coverage& coverage,
+                 Observer& observer, Emitter& emitter, kernel::Sensor& sensor)
+    : options_(options),
+      policies_(policies),
+      coverage_(coverage),
+      observer_(observer),
+      emitter_(emitter),
+      sensor_(sensor) {}
+
+std::string Answers::ports() {
+    observer_.invalidate();  // UFW's files may have changed; nobody tells
+    return dump(inventory::ports_json(observer_.exposures()));
+}
+
+control::Response Answers::get(const control::Request& request) {
+    if (request.path == "/v1/ports") return {200, ports()};
+    if (request.path == "/v1/explain") return explain_answer(request);
+    if (request.path == "/v1/status")
+        return {200, dump(status({.ready = ready_,
+                                  .options = &options_,
+                                  .policies = &policies_,
+                                  .coverage = &coverage_,
+                                  .sensor = &sensor_,
+                                  .emitter = &emitter_,
+                                  .engines = observer_.engines()}))};
+    return control::not_built_response(request.path);
+}
+
+control::Response Answers::post(const control::Request& request) {
+    return control::not_built_response(request.path);
+}
+
+Result<const CoveredInterface*> Answers::choose_interface(const std::string& name) const {
+    for (const auto& [index, covered] : coverage_.interfaces())
+        if (name.empty() || covered.link.name == name) return &covered;
+    if (name.empty()) return nullptr;
+    return fail("no packet program covers interface '" + printable(name, 64) + "'",
+                "portlid status");
+}
+
+control::Response Answers::explain_answer(const control::Request& request) {
+    const auto question = parse_question(query(request, "source"), query(request, "destination"));
+    if (!question) return control::error_response(400, question.error());
+    const auto covered = choose_interface(query(request, "interface"));
+    if (!covered) return control::error_response(400, covered.error());
+    const auto ufw = inventory::Ufw::read();
+    ExplainContext context{.policy = &policies_.model(),
+                           .compiled = &policies_.compiled(),
+                           .tables = coverage_.tables(),
+                           .attached = *covered != nullptr,
+                           .ufw = &ufw};
+    if (*covered != nullptr) {
+        context.zone = (*covered)->choice.zone;
+        context.interface_name = (*covered)->link.name;
+        context.force_monitor = (*covered)->choice.force_monitor;
+        context.attached = (*covered)->state.attached.has_value();
+    }
+    if (!observer_.engines().empty()) context.engine = observer_.engines().front();
+    return {200, dump(explain(context, *question))};
+}
+
+std::vector<std::string> Answers::events_after(std::uint64_t& after, const control::Request&) {
+    std::vector<std::string> lines;
+    for (auto& [seq, line] : emitter_.sinks().recent(after)) {
+        after = seq;
+        lines.push_back(std::move(line));
+    }
+    return lines;
+}
+
+std::string Answers::gap_line(std::uint64_t count) {
+    auto gap =
+        event::make_event(event::Kind::SensorGap, event::severity_of(event::Kind::SensorGap));
+    gap.body = event::sensor_gap_body(emitter_.origin(), "queue", count, wall_now());
+    return event::to_json_line(gap);
+}
+
+}  // namespace portlid::app

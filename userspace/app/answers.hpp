@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the control socket answers: the running sensor's view, as documents of contract §5.
+#pragma once
+
+#include "app/coverage.hpp"
+#include "app/emitter.hpp"
+#include "app/observer.hpp"
+#include "app/policy_store.hpp"
+#include "control/server.hpp"
+
+namespace portlid::app {
+
+class Answers final : public control::Api {
+public:
+    Answers(const RunOptions& options, PolicyStore& policies, Coverage& coverage,
+            Observer& observer, Emitter& emitter, kernel::Sensor& sensor);
+
+    void set_ready() { ready_ = true; }
+    [[nodiscard]] std::string ports();
+
+    control::Response get(const control::Request& request) override;
+    control::Response post(const control::Request& request) override;
+    std::vector<std::string> events_after(std::uint64_t& after,
+                                          const control::Request& request) override;
+    std::string gap_line(std::uint64_t count) override;
+
+private:
+    [[nodiscard]] control::Response explain_answer(const control::Request& request);
+    [[nodiscard]] Result<const CoveredInterface*> choose_interface(const std::string& name) const;
+
+    const RunOptions& options_;
+    PolicyStore& policies_;
+    Coverage& coverage_;
+    Observer& observer_;
+    Emitter& emitter_;
+    kernel::Sensor& sensor_;
+    bool ready_ = false;
+};
+
+}  // namespace portlid::app

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/coverage.hpp"
+
+#include <net/if_arp.h>
+
+#include <algorithm>
+
+#include "base/file.hpp"
+#include "base/text.hpp"
+
+namespace portlid::app {
+
+namespace {
+
+constexpr std::size_t kUplinkFileBytes = 65536;
+
+std::filesystem::path uplink_file(const RunOptions& options) {
+    return options.state_dir / "uplinks";
+}
+
+std::string attach_word(const kernel::InterfaceState& state) {
+    return state.attached ? kernel::to_string(*state.attached) : "none";
+}
+
+}  // namespace
+
+Coverage::Coverage(const RunOptions& options, PolicyStore& policies, Emitter& emitter,
+                   kernel::Sensor* sensor)
+    : options_(options), policies_(policies), emitter_(emitter), sensor_(sensor) {
+    if (auto text = read_file(uplink_file(options_), kUplinkFileBytes))
+        for (const auto name : split(*text, '\n'))
+            if (!name.empty()) uplinks_.emplace(name);
+}
+
+void Coverage::remember_uplinks() {
+    const auto before = uplinks_.size();
+    for (const auto& [index, link] : network_.interfaces)
+        if (link.default_route) uplinks_.insert(link.name);
+    if (uplinks_.size() == before) return;
+    std::string text;
+    for (const auto& name : uplinks_) text += name + "\n";
+    if (auto written = write_file_atomically(uplink_file(options_), text); !written)
+        emitter_.emit(event::Kind::SensorDegraded,
+                      event::sensor_degraded_body(
+                          emitter_.origin(), "state", written.error().message,
+                          "the list of uplinks is not remembered across restarts until it can be "
+                          "written"));
+}
+
+bool Coverage::wanted(const kernel::Interface& link) const {
+    if (options_.sockets_only) return false;
+    if (options_.interfaces.empty()) return true;
+    return std::find(options_.interfaces.begin(), options_.interfaces.end(), link.name) !=
+           options_.interfaces.end();
+}
+
+std::map<std::uint32_t, policy::ZoneChoice> Coverage::choose() const {
+    std::map<std::uint32_t, policy::ZoneChoice> chosen;
+    for (const auto& [index, link] : network_.interfaces) {
+        if (!wanted(link)) continue;
+        const policy::InterfaceFacts facts{.name = link.name,
+                                           .kind = link.kind,
+                                           .loopback = link.loopback,
+                                           .hardware = link.hardware,
+                                           .ethernet = link.ethernet,
+                                           .bridge_port = link.master_is_bridge,
+                                           .engine_bridge = link.engine_bridge,
+                                           .uplink = uplinks_.contains(link.name)};
+        if (auto choice = policy::choose_zone(policies_.model(), facts, !uplinks_.empty()))
+            chosen.emplace(index, *choice);
+    }
+    return chosen;
+}
+
+Result<> Coverage::check_named(const std::map<std::uint32_t, policy::ZoneChoice>& chosen) const {
+    for (const auto& name : options_.interfaces) {
+        const auto link =
+            std::find_if(network_.interfaces.begin(), network_.interfaces.end(),
+                         [&](const auto& entry) { return entry.second.name == name; });
+        if (link == network_.interfaces.end())
+            return fail(
+                "--interface " + name + ": there is no such interface in this network namespace",
+                "ip -br link");
+        if (!chosen.contains(link->first))
+            return fail("--interface " + name + ": no zone of " + policies_.file().string() +
+                            " takes this interface",
+                        "add it to a zone: interfaces: [" + name + "]");
+    }
+    return {};
+}
+
+Result<> Coverage::fill_tables() {
+    auto state = kernel::read_network_state();
+    if (!state) return pass_on(state.error(), "read interfaces");
+    network_ = std::move(*state);
+    for (const auto& prefix : policies_.model().routed) network_.networks[prefix] = NETWORK_ROUTED;
+    remember_uplinks();
+    if (sensor_ == nullptr || options_.sockets_only) return {};
+    if (auto set = sensor_->set_networks(network_.networks); !set) return set;
+    return sensor_->set_local_addresses(network_.own);
+}
+
+Result<> Coverage::refresh(bool first) {
+    if (auto filled = fill_tables(); !filled) return filled;
+    const auto chosen = choose();
+    if (first)
+        if (auto named = check_named(chosen); !named) return named;
+    drop_missing(chosen);
+    for (const auto& [index, choice] : chosen) {
+        const auto& link = network_.interfaces.at(index);
+        const auto known = covered_.find(index);
+        const bool same = known != covered_.end() && known->second.choice.zone == choice.zone &&
+                          known->second.zone == policies_.model().zones[choice.zone].name &&
+                          known->second.choice.force_monitor == choice.force_monitor &&
+                          known->second.link.mac == link.mac && known->second.state.attached;
+        if (same)
+            known->second.link = link;
+        else
+            attach(link, choice);
+    }
+    return {};
+}
+
+void Coverage::attach(const kernel::Interface& link, const policy::ZoneChoice& choice) {
+    kernel::InterfaceRequest request{.ifindex = link.ifindex,
+                                     .name = link.name,
+                                     .zone = static_cast<std::uint8_t>(choice.zone),
+                                     .force_monitor = choice.force_monitor,
+                                     .layer3 = link.type != ARPHRD_ETHER,
+                                     .mac = link.mac,
+                                     .wanted = options_.attach};
+    CoveredInterface covered{link, choice, policies_.model().zones[choice.zone].name,
+                             sensor_->attach_interface(request)};
+    const bool failed = !covered.state.attached;
+    if (failed != lost_.contains(link.ifindex)) announce(covered, failed);
+    covered_.insert_or_assign(link.ifindex, std::move(covered));
+}
+
+void Coverage::drop_missing(const std::map<std::uint32_t, policy::ZoneChoice>& chosen) {
+    for (auto it = covered_.begin(); it != covered_.end();) {
+        if (chosen.contains(it->first)) {
+            ++it;
+            continue;
+        }
+        it->second.state.why = network_.interfaces.contains(it->first)
+                                   ? "no zone takes the interface any more"
+                                   : "the interface is gone";
+        sensor_->detach_interface(it->first);
+        announce(it->second, true);
+        lost_.erase(it->first);
+        it = covered_.erase(it);
+    }
+}
+
+void Coverage::announce(const CoveredInterface& covered, bool lost) {
+    if (lost)
+        lost_.insert(covered.link.ifindex);
+    else
+        lost_.erase(covered.link.ifindex);
+    emitter_.emit(
+        lost ? event::Kind::CoverageLost : event::Kind::CoverageRestored,
+        event::coverage_body(emitter_.origin(), covered.link.name, covered.zone,
+                             lost ? "none" : attach_word(covered.state), covered.state.why));
+}
+
+void Coverage::verify() {
+    if (sensor_ == nullptr || options_.sockets_only) return;
+    sensor_->verify_links();
+    for (const auto& state : sensor_->interfaces()) {
+        const auto known = covered_.find(state.ifindex);
+        if (known == covered_.end() || state.attached || !known->second.state.attached) continue;
+        known->second.state = state;
+        announce(known->second, true);
+        const auto link = known->second.link;
+        attach(link, known->second.choice);
+    }
+}
+
+policy::HostTables Coverage::tables() const {
+    return {.own = network_.own, .networks = network_.networks, .flows = {}};
+}
+
+std::vector<inventory::ActiveZone> Coverage::active_zones() const {
+    std::map<unsigned, inventory::ActiveZone> zones;
+    for (const auto& [index, covered] : covered_) {
+        const auto number = covered.choice.zone;
+        auto [zone, fresh] =
+            zones.try_emplace(number, inventory::ActiveZone{number, covered.zone, true, true});
+        zone->second.filtered &= covered.state.attached.has_value();
+        zone->second.force_monitor &= covered.choice.force_monitor;
+    }
+    std::vector<inventory::ActiveZone> list;
+    for (const auto& [number, zone] : zones) list.push_back(zone);
+    return list;
+}
+
+std::string Coverage::name_of(std::uint32_t ifindex) const {
+    const auto found = network_.interfaces.find(ifindex);
+    return found == network_.interfaces.end() ? "if" + std::to_string(ifindex) : found->second.name;
+}
+
+const char* Coverage::mode_of(const CoveredInterface& covered) const {
+    if (!covered.state.attached) return "off";
+    if (covered.choice.force_monitor || policies_.capped()) return "monitor";
+    const auto& model = policies_.model();
+    if (covered.choice.zone >= model.zones.size()) return "monitor";
+    const auto& zone = model.zones[covered.choice.zone];
+    const bool any =
+        policy::mode_of(model, zone) == policy::Mode::Enforce ||
+        std::any_of(model.services.begin(), model.services.end(), [&](const auto& service) {
+            return policy::mode_of(model, zone, service) == policy::Mode::Enforce;
+        });
+    return any ? "enforce" : "monitor";
+}
+
+}  // namespace portlid::app

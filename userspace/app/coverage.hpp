@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which interfaces are filtered: follows links, addresses and routes, chooses zones, attaches and
+// detaches, and says aloud when an interface is not covered.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "app/emitter.hpp"
+#include "app/options.hpp"
+#include "app/policy_store.hpp"
+#include "inventory/exposure.hpp"
+#include "kernel/netlink.hpp"
+#include "policy/select.hpp"
+
+namespace portlid::app {
+
+struct CoveredInterface {
+    kernel::Interface link;
+    policy::ZoneChoice choice;
+    std::string zone;  // its name, also after a policy that no longer has it
+    kernel::InterfaceState state;
+};
+
+class Coverage {
+public:
+    Coverage(const RunOptions& options, PolicyStore& policies, Emitter& emitter,
+             kernel::Sensor* sensor);
+
+    // Reads the network, fills the host tables of the kernel and brings the attachments in line.
+    // At the start (`first`) a named interface that is missing or in no zone is an error.
+    [[nodiscard]] Result<> refresh(bool first = false);
+    // Own addresses and networks only: what must be in the maps before anything is attached.
+    [[nodiscard]] Result<> fill_tables();
+    // Looks whether the links are still there; re-attaches and reports what is not.
+    void verify();
+
+    [[nodiscard]] const std::map<std::uint32_t, CoveredInterface>& interfaces() const {
+        return covered_;
+    }
+    [[nodiscard]] const kernel::NetworkState& network() const { return network_; }
+    [[nodiscard]] policy::HostTables tables() const;
+    [[nodiscard]] std::vector<inventory::ActiveZone> active_zones() const;
+    [[nodiscard]] std::string name_of(std::uint32_t ifindex) const;
+    // "enforce", "monitor" or "off" for one interface.
+    [[nodiscard]] const char* mode_of(const CoveredInterface& covered) const;
+
+private:
+    [[nodiscard]] bool wanted(const kernel::Interface& link) const;
+    [[nodiscard]] std::map<std::uint32_t, policy::ZoneChoice> choose() const;
+    [[nodiscard]] Result<> check_named(
+        const std::map<std::uint32_t, policy::ZoneChoice>& chosen) const;
+    void remember_uplinks();
+    void attach(const kernel::Interface& link, const policy::ZoneChoice& choice);
+    void drop_missing(const std::map<std::uint32_t, policy::ZoneChoice>& chosen);
+    void announce(const CoveredInterface& covered, bool lost);
+
+    const RunOptions& options_;
+    PolicyStore& policies_;
+    Emitter& emitter_;
+    kernel::Sensor* sensor_;
+    kernel::NetworkState network_;
+    std::set<std::string> uplinks_;  // names that carry, or ever carried, a default route
+    std::map<std::uint32_t, CoveredInterface> covered_;
+    std::set<std::uint32_t> lost_;  // announced as lost, not yet restored
+};
+
+}  // namespace portlid::app

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/emitter.hpp"
+
+#include <unistd.h>
+
+#include <numeric>
+
+#include "app/version.hpp"
+#include "base/file.hpp"
+
+namespace portlid::app {
+
+namespace {
+
+std::string host_name() {
+    std::array<char, 256> name{};
+    if (gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+    return name.data();
+}
+
+std::string boot_id() {
+    auto text = read_file("/proc/sys/kernel/random/boot_id", 64);
+    if (!text) return {};
+    while (!text->empty() && text->back() == '\n') text->pop_back();
+    return *text;
+}
+
+}  // namespace
+
+Emitter::Emitter(std::unique_ptr<sink::FanOut> sinks)
+    : sinks_(std::move(sinks)), last_clean_(wall_now()) {
+    origin_.host = host_name();
+    origin_.boot_id = boot_id();
+    origin_.version = kVersion;
+}
+
+void Emitter::set_policy(std::uint64_t generation, std::string hash) {
+    origin_.generation = generation;
+    origin_.policy_hash = std::move(hash);
+}
+
+void Emitter::emit(event::Event event) {
+    sinks_->emit(std::move(event));
+}
+
+void Emitter::emit(event::Kind kind, event::Severity severity, event::Json body) {
+    auto event = event::make_event(kind, severity);
+    event.body = std::move(body);
+    emit(std::move(event));
+}
+
+void Emitter::emit(event::Kind kind, event::Json body) {
+    emit(kind, event::severity_of(kind), std::move(body));
+}
+
+void Emitter::report_gap(const char* cause, std::uint64_t total, std::uint64_t& known) {
+    if (total <= known) return;
+    const auto missing = total - known;
+    known = total;
+    emit(event::Kind::SensorGap, event::sensor_gap_body(origin_, cause, missing, last_clean_));
+}
+
+void Emitter::report_gaps(const std::array<std::uint64_t, EVENT_KIND_SLOTS>& ring_lost) {
+    const auto total = std::accumulate(ring_lost.begin(), ring_lost.end(), std::uint64_t{0});
+    if (!have_baseline_) ring_baseline_ = total;  // an earlier run's losses were its own to tell
+    have_baseline_ = true;
+    report_gap("ring", total - ring_baseline_, lost_.ring);
+    for (const auto& gap : sinks_->take_gaps()) {
+        lost_.queue += gap.count;
+        emit(event::Kind::SensorGap,
+             event::sensor_gap_body(origin_, "queue", gap.count, gap.since));
+    }
+    last_clean_ = wall_now();
+}
+
+void Emitter::heartbeat() {
+    emit(event::Kind::SensorHeartbeat,
+         event::sensor_heartbeat_body(origin_, sinks_->emitted(), lost_));
+}
+
+}  // namespace portlid::app

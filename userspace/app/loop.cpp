@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/loop.hpp"
+
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+
+namespace portlid::app {
+
+Result<Loop> Loop::create() {
+    UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+    if (!epoll.valid()) return fail_errno("epoll", errno);
+    return Loop(std::move(epoll));
+}
+
+Result<> Loop::watch(int fd, std::function<void()> ready) {
+    handlers_.push_back(std::move(ready));
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.ptr = &handlers_.back();
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+        return fail_errno("epoll_ctl", errno);
+    return {};
+}
+
+Result<> Loop::every(std::chrono::milliseconds period, std::function<void()> work) {
+    const UniqueFd& timer =
+        owned_.emplace_back(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+    if (!timer.valid()) return fail_errno("timerfd", errno);
+    itimerspec spec{};
+    spec.it_interval.tv_sec = period.count() / 1000;
+    spec.it_interval.tv_nsec = period.count() % 1000 * 1'000'000;
+    spec.it_value = spec.it_interval;
+    if (::timerfd_settime(timer.get(), 0, &spec, nullptr) != 0)
+        return fail_errno("timerfd_settime", errno);
+    const int fd = timer.get();
+    return watch(fd, [fd, work = std::move(work)] {
+        std::uint64_t expirations = 0;
+        if (::read(fd, &expirations, sizeof(expirations)) > 0) work();
+    });
+}
+
+Result<> Loop::on_signals(std::initializer_list<int> signals, std::function<void(int)> handler) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int number : signals) sigaddset(&set, number);
+    if (::pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0) return fail_errno("sigmask", errno);
+    const UniqueFd& signal = owned_.emplace_back(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!signal.valid()) return fail_errno("signalfd", errno);
+    const int fd = signal.get();
+    return watch(fd, [fd, handler = std::move(handler)] {
+        signalfd_siginfo info{};
+        while (::read(fd, &info, sizeof(info)) == sizeof(info))
+            handler(static_cast<int>(info.ssi_signo));
+    });
+}
+
+void Loop::run() {
+    std::array<epoll_event, 16> ready{};
+    while (!stopping_) {
+        const int count =
+            ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), -1);
+        for (int i = 0; i < count && !stopping_; ++i)
+            (*static_cast<std::function<void()>*>(ready[static_cast<std::size_t>(i)].data.ptr))();
+    }
+}
+
+}  // namespace portlid::app

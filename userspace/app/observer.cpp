@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/observer.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "inventory/exposure_diff.hpp"
+#include "kernel/sock_diag.hpp"
+
+namespace portlid::app {
+
+namespace {
+
+std::uint32_t own_netns() {
+    struct stat info {};
+    return ::stat("/proc/self/ns/net", &info) == 0 ? static_cast<std::uint32_t>(info.st_ino) : 0;
+}
+
+inventory::SweptSocket swept(const kernel::NamespaceSockets& space,
+                             const kernel::DiagSocket& socket) {
+    inventory::SweptSocket out;
+    out.inode = socket.inode;
+    out.socket.cookie = socket.cookie;
+    out.socket.netns_cookie = space.netns_cookie;
+    out.socket.netns = space.netns;
+    out.socket.protocol = socket.protocol;
+    out.socket.family = socket.family;
+    out.socket.address = socket.local;
+    out.socket.port = socket.local_port;
+    out.socket.v6only = socket.v6only;
+    out.socket.backlog = socket.backlog;
+    return out;
+}
+
+// A port of one address, of the wildcard, or of the other family's dual-stack wildcard.
+bool covers(const inventory::Exposure& exposure, const IpAddress& destination) {
+    if (!exposure.address) return false;
+    return *exposure.address == destination ||
+           (exposure.address->is_any() && exposure.address->family() == destination.family());
+}
+
+}  // namespace
+
+Observer::Observer(const PolicyStore& policies, const Coverage& coverage, Emitter& emitter)
+    : policies_(policies), coverage_(coverage), emitter_(emitter), host_netns_(own_netns()) {}
+
+std::optional<event::ContainerView> Observer::container(const std::string& id) const {
+    if (id.empty()) return std::nullopt;
+    for (const auto& engine : engines_)
+        if (const auto* known = engine->find(id))
+            return event::ContainerView{known->id, known->name, known->image,
+                                        known->compose_project, known->compose_service};
+    return event::ContainerView{id, {}, {}, {}, {}};
+}
+
+event::SocketView Observer::view_of(const event::SocketRecord& record) {
+    event::SocketView view;
+    const auto* known = table_.find(record.socket.cookie);
+    auto process = proc_.read(record.task.pid);
+    if (process && process->ppid == 0) process.reset();
+    if (!process && known != nullptr && known->holder &&
+        known->holder->process.pid == record.task.pid)
+        process = known->holder->process;
+    if (process) {
+        view.process = {process->exe, process->user};
+        view.cgroup = process->cgroup;
+        view.container = container(process->container_id);
+    } else {
+        view.process.user = identity::user_name(record.task.uid);
+        view.container = container(identity::container_id_of("/docker/" + record.task.cgroup_name));
+    }
+    view.netns = known != nullptr ? known->socket.netns : record.socket.netns;
+    if (record.kind == EVENT_close) return view;
+    const auto found = std::find_if(
+        exposures().begin(), exposures().end(), [&](const inventory::Exposure& exposure) {
+            return exposure.netns == view.netns && exposure.port == record.socket.port &&
+                   exposure.address == record.socket.address &&
+                   exposure.protocol == inventory::exposed_protocol(record.socket.protocol);
+        });
+    if (found == exposures().end()) return view;
+    view.scope = view.netns == host_netns_ ? inventory::scope_of(*found) : event::Scope::Container;
+    if (const auto published = inventory::event_view(*found).published)
+        view.published.push_back(*published);
+    return view;
+}
+
+void Observer::record(const event::SocketRecord& record) {
+    const auto before = table_.find(record.socket.cookie) != nullptr;
+    event::SocketView view;
+    if (record.kind == EVENT_close) view = view_of(record);
+    stale_ |= table_.apply(record);
+    if (record.kind == EVENT_close && !before) return;  // a bind that never became a listener
+    if (record.kind != EVENT_close) view = view_of(record);
+    auto event = event::make_event(event::kind_of(record), event::severity_of(record, view));
+    event.time = to_wall(record.time);
+    event.body = event::socket_body(emitter_.origin(), record, view);
+    emitter_.emit(std::move(event));
+}
+
+void Observer::sweep() {
+    inventory::SweepResult result;
+    result.started = boot_now();
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> spaces;
+    for (const auto& [netns, pid] : proc_.network_namespaces()) spaces.emplace_back(netns, pid);
+    const auto swept_spaces = kernel::sweep_listeners(spaces);
+    if (!swept_spaces) return;  // the deltas stay; the next sweep tries again
+    result.complete = swept_spaces->skipped == 0;
+    for (const auto& space : swept_spaces->namespaces) {
+        result.namespaces.insert(space.netns);
+        for (const auto& socket : space.sockets) result.sockets.push_back(swept(space, socket));
+    }
+    stale_ |= table_.apply(result);
+}
+
+void Observer::announce_containers(const EngineSnapshots& fresh) {
+    for (std::size_t i = 0; i < fresh.size(); ++i) {
+        const bool same = i < engines_.size() && engines_[i]->version == fresh[i]->version &&
+                          engines_[i]->reachable == fresh[i]->reachable;
+        if (same || (fresh[i]->version == 0 && fresh[i]->problem.empty())) continue;
+        emitter_.emit(event::Kind::ContainerSynced,
+                      event::container_synced_body(emitter_.origin(), fresh[i]->endpoint,
+                                                   fresh[i]->containers.size(), fresh[i]->problem));
+    }
+}
+
+void Observer::set_engines(EngineSnapshots engines) {
+    announce_containers(engines);
+    engines_ = std::move(engines);
+    stale_ = true;
+}
+
+void Observer::join() {
+    inventory::JoinInput input;
+    input.listeners = table_.listeners();
+    input.engines = engines_;
+    input.policy = &policies_.model();
+    input.compiled = &policies_.compiled();
+    input.zones = coverage_.active_zones();
+    input.ufw = inventory::Ufw::read();
+    input.host_netns = host_netns_;
+    input.monitor_only = policies_.capped();
+    exposures_ = inventory::join(input);
+    stale_ = false;
+}
+
+const std::vector<inventory::Exposure>& Observer::exposures() {
+    if (stale_) join();
+    return exposures_;
+}
+
+void Observer::settle() {
+    const auto& now = exposures();
+    for (const auto& change : inventory::diff(announced_, now))
+        emitter_.emit(change.kind, change.severity,
+                      inventory::change_body(emitter_.origin(), change));
+    announced_ = now;
+}
+
+std::string Observer::inner_endpoint(const inventory::Exposure& exposure) const {
+    if (!exposure.published || !exposure.holder || !exposure.holder->container) return {};
+    for (const auto& engine : engines_) {
+        const auto* who = engine->find(exposure.holder->container->id);
+        if (who == nullptr) continue;
+        for (const auto& port : who->published)
+            if (port.host_port == exposure.port && port.protocol == exposure.protocol &&
+                port.container_port == exposure.published->container_port)
+                return endpoint(port.container_address, port.container_port);
+    }
+    return {};
+}
+
+std::optional<event::TargetView> Observer::target(std::uint8_t protocol,
+                                                  const IpAddress& destination, HostPort port) {
+    const inventory::Exposure* best = nullptr;
+    for (const auto& exposure : exposures()) {
+        if (!exposure.host_netns || exposure.protocol != protocol || exposure.port != port ||
+            !exposure.holder || !covers(exposure, destination))
+            continue;
+        if (best == nullptr || best->address->is_any()) best = &exposure;
+    }
+    if (best == nullptr) return std::nullopt;
+    event::TargetView view;
+    view.pid = best->holder->pid;
+    view.exe = best->holder->exe;
+    view.inner = inner_endpoint(*best);
+    if (const auto& who = best->holder->container)
+        view.container = event::ContainerView{who->id, who->name, who->image, who->compose_project,
+                                              who->compose_service};
+    return view;
+}
+
+}  // namespace portlid::app

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who holds which port, kept current: ring records as they come, a sweep every few seconds, engine
+// snapshots when they change; joined with policy and UFW into exposures, whose changes are events.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/coverage.hpp"
+#include "app/emitter.hpp"
+#include "app/policy_store.hpp"
+#include "identity/engine.hpp"
+#include "inventory/exposure.hpp"
+#include "inventory/tracker.hpp"
+
+namespace portlid::app {
+
+using EngineSnapshots = std::vector<std::shared_ptr<const identity::EngineSnapshot>>;
+
+class Observer {
+public:
+    Observer(const PolicyStore& policies, const Coverage& coverage, Emitter& emitter);
+
+    // A socket record: into the table, and out as socket.bind, .listen or .close.
+    void record(const event::SocketRecord& record);
+    // Every socket of every network namespace; what the table did not know is corrected.
+    void sweep();
+    void set_engines(EngineSnapshots engines);
+    // Policy, interfaces or UFW may have changed.
+    void invalidate() { stale_ = true; }
+    // Joins again when something changed, and reports exposure.* for the difference. The first
+    // call reports what was there before the sensor.
+    void settle();
+
+    // The current join; fresh when anything changed since.
+    [[nodiscard]] const std::vector<inventory::Exposure>& exposures();
+    // Who would have got a packet to this host's port.
+    [[nodiscard]] std::optional<event::TargetView> target(std::uint8_t protocol,
+                                                          const IpAddress& destination,
+                                                          HostPort port);
+    [[nodiscard]] const EngineSnapshots& engines() const { return engines_; }
+    [[nodiscard]] std::uint32_t host_netns() const { return host_netns_; }
+
+private:
+    void join();
+    void announce_containers(const EngineSnapshots& fresh);
+    [[nodiscard]] std::optional<event::ContainerView> container(const std::string& id) const;
+    [[nodiscard]] event::SocketView view_of(const event::SocketRecord& record);
+    [[nodiscard]] std::string inner_endpoint(const inventory::Exposure& exposure) const;
+
+    const PolicyStore& policies_;
+    const Coverage& coverage_;
+    Emitter& emitter_;
+    identity::ProcRoot proc_;
+    inventory::ListenerTable table_;
+    EngineSnapshots engines_;
+    std::vector<inventory::Exposure> exposures_;
+    std::vector<inventory::Exposure> announced_;
+    std::uint32_t host_netns_ = 0;
+    bool stale_ = true;
+};
+
+}  // namespace portlid::app

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lifecycle in order: read, lock, load, fill, publish, attach, tell, loop, leave.
+#include "app/run.hpp"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "app/answers.hpp"
+#include "app/config.hpp"
+#include "app/engines.hpp"
+#include "app/loop.hpp"
+#include "app/notify.hpp"
+#include "app/seed.hpp"
+#include "app/verdicts.hpp"
+
+namespace portlid::app {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kRingPeriod{25};
+constexpr milliseconds kSecond{1000};
+constexpr milliseconds kSweepPeriod{5000};
+constexpr milliseconds kWindow{10000};
+constexpr milliseconds kHeartbeat{60000};
+
+Result<> make_directory(const std::filesystem::path& path) {
+    std::error_code failed;
+    std::filesystem::create_directories(path, failed);
+    if (failed) return fail_errno("cannot create " + path.string(), failed.value());
+    return {};
+}
+
+// One sensor a runtime directory, also while it is starting.
+Result<UniqueFd> lock_runtime(const std::filesystem::path& directory) {
+    if (auto made = make_directory(directory); !made) return pass_on(made.error());
+    const auto path = directory / "lock";
+    UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd.valid())
+        return fail_errno("cannot open " + path.string(), errno, "run it as root: sudo portlid run",
+                          errno == EACCES ? ExitCode::NoPermission : ExitCode::Failed);
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
+        return fail("another sensor is running with " + directory.string(),
+                    "portlid status, or give this one its own --runtime-dir, --bpffs and "
+                    "--state-dir");
+    return fd;
+}
+
+Result<std::unique_ptr<Emitter>> open_emitter(const RunOptions& options, const Config& config) {
+    if (auto made = make_directory(options.state_dir); !made) return pass_on(made.error());
+    auto sinks = sink::FanOut::open((options.state_dir / "sequence").string());
+    if (!sinks) return pass_on(sinks.error());
+    std::vector<std::string> specs = options.events;
+    if (specs.empty())
+        for (const auto& sink : config.sinks) specs.push_back(sink.spec);
+    for (const auto& spec : specs) {
+        auto sink = sink::open_sink(spec);
+        if (!sink) return pass_on(sink.error(), "--events " + spec);
+        (*sinks)->add(std::move(*sink));
+    }
+    return std::make_unique<Emitter>(std::move(*sinks));
+}
+
+// Everything of a running sensor; members in order of the lifecycle, so destruction undoes it.
+struct Running {
+    const RunOptions& options;
+    Config config;
+    UniqueFd lock;
+    std::unique_ptr<Emitter> emitter;
+    PolicyStore policies;
+    std::unique_ptr<kernel::Sensor> sensor;
+    std::optional<Coverage> coverage;
+    std::optional<Observer> observer;
+    std::optional<Verdicts> verdicts;
+    std::optional<Engines> engines;
+    std::optional<Answers> answers;
+    std::unique_ptr<control::Server> server;
+    std::optional<kernel::NetworkMonitor> monitor;
+    std::array<std::uint64_t, EVENT_KIND_SLOTS> lost{};
+    std::string stop_reason = "stopped";
+
+    explicit Running(const RunOptions& given)
+        : options(given), policies(given.policy, given.mode_cap) {}
+
+    [[nodiscard]] Result<> prepare();
+    [[nodiscard]] Result<> attach();
+    [[nodiscard]] Result<> serve(Loop& loop);
+    [[nodiscard]] Result<> once();
+    void read_rings();
+    void every_second();
+    void reload();
+    void network_changed();
+    void announce_start();
+    void leave();
+};
+
+Result<> Running::prepare() {
+    auto loaded = load_config(options.config, options.config_given);
+    if (!loaded) return pass_on(loaded.error());
+    config = std::move(*loaded);
+    if (auto policy = policies.load(); !policy) return policy;
+    auto locked = lock_runtime(options.runtime_dir);
+    if (!locked) return pass_on(locked.error());
+    lock = std::move(*locked);
+    auto opened = open_emitter(options, config);
+    if (!opened) return pass_on(opened.error());
+    emitter = std::move(*opened);
+    auto checked = Engines::check(options, config);
+    if (!checked) return checked;
+    auto sensor_loaded = kernel::Sensor::load(
+        {.bpffs = options.bpffs, .cgroup = options.cgroup, .sockets_only = options.sockets_only});
+    if (!sensor_loaded) return pass_on(sensor_loaded.error());
+    sensor = std::move(*sensor_loaded);
+    return {};
+}
+
+// Policy and host tables are complete in the maps before the first program sees a packet.
+Result<> Running::attach() {
+    coverage.emplace(options, policies, *emitter, sensor.get());
+    observer.emplace(policies, *coverage, *emitter);
+    if (auto published = policies.publish(options.sockets_only ? nullptr : sensor.get());
+        !published)
+        return published;
+    emitter->set_policy(policies.generation(), policies.compiled().hash);
+    if (auto filled = coverage->fill_tables(); !filled) return filled;
+    if (!options.sockets_only)
+        if (auto seeded = seed_flows(*sensor); !seeded) return seeded;
+    if (auto sockets = sensor->attach_sockets(); !sockets) return sockets;
+    verdicts.emplace(*sensor, policies, *coverage, *emitter,
+                     [this](std::uint8_t protocol, const IpAddress& address, HostPort port) {
+                         return observer->target(protocol, address, port);
+                     });
+    if (auto covered = coverage->refresh(true); !covered) return covered;
+    return {};
+}
+
+void Running::read_rings() {
+    sensor->poll_rings([this](std::span<const std::byte> bytes) {
+        const auto record = event::decode(bytes);
+        if (!record) return;  // not ours to guess at; counted by the ring as delivered
+        if (const auto* socket = std::get_if<event::SocketRecord>(&*record))
+            observer->record(*socket);
+        else
+            verdicts->record(std::get<event::VerdictRecord>(*record));
+    });
+    observer->settle();
+    emitter->sinks().pump();
+    if (server) server->wake_followers();
+}
+
+void Running::every_second() {
+    const auto now = sensor->lost_records();
+    emitter->report_gaps(now);
+    if (now != lost) observer->sweep();  // a lost event never loses the truth
+    lost = now;
+    coverage->verify();
+}
+
+void Running::network_changed() {
+    if (auto refreshed = coverage->refresh(); !refreshed)
+        emitter->emit(
+            event::Kind::SensorDegraded,
+            event::sensor_degraded_body(emitter->origin(), "network", refreshed.error().message,
+                                        refreshed.error().hint));
+    observer->invalidate();
+}
+
+// SIGHUP. Whatever is wrong with the new text, the policy in force stays in force.
+void Running::reload() {
+    emitter->sinks().reopen();
+    std::vector<event::PolicyError> errors;
+    const auto before = policies.generation();
+    const std::string mode_before = policies.effective_mode();
+    auto loaded = policies.load(&errors);
+    if (loaded) loaded = policies.publish(options.sockets_only ? nullptr : sensor.get());
+    if (!loaded) {
+        spdlog::error("{}; generation {} stays in force", loaded.error().message, before);
+        if (errors.empty())
+            errors.push_back(
+                {options.policy.string(), 0, 0, loaded.error().message, loaded.error().hint});
+        emitter->emit(
+            event::Kind::PolicyRejected,
+            event::policy_rejected_body(emitter->origin(), options.policy.string(), errors));
+        return;
+    }
+    emitter->set_policy(policies.generation(), policies.compiled().hash);
+    network_changed();
+    spdlog::info("policy {} in force, generation {}", options.policy.string(),
+                 policies.generation());
+    emitter->emit(event::Kind::PolicyLoaded,
+                  event::policy_loaded_body(emitter->origin(), options.policy.string(),
+                                            policies.effective_mode(), before));
+    if (mode_before != policies.effective_mode())
+        emitter->emit(event::Kind::ModeChanged,
+                      event::mode_changed_body(emitter->origin(), "sensor", mode_before,
+                                               policies.effective_mode(), "policy reloaded"));
+}
+
+void Running::announce_start() {
+    std::vector<event::AttachedInterface> list;
+    for (const auto& [index, covered] : coverage->interfaces()) {
+        const auto& state = covered.state;
+        const std::string attach = state.attached ? kernel::to_string(*state.attached) : "none";
+        list.push_back(
+            {covered.link.name, covered.zone, attach, coverage->mode_of(covered), state.why});
+        spdlog::info("{} (zone {}): {}{}{}", covered.link.name, covered.zone, attach,
+                     state.why.empty() ? "" : ", ", state.why);
+    }
+    if (list.empty() && !options.sockets_only)
+        spdlog::warn("no interface is covered: no zone of {} takes one", options.policy.string());
+    for (const auto& warning : policies.warnings()) spdlog::warn("{}", policy::to_string(warning));
+    emitter->emit(event::Kind::SensorStarted,
+                  event::sensor_started_body(emitter->origin(), policies.requested_mode(),
+                                             policies.effective_mode(), list));
+    emitter->emit(event::Kind::PolicyLoaded,
+                  event::policy_loaded_body(emitter->origin(), options.policy.string(),
+                                            policies.effective_mode(), 0));
+}
+
+Result<> Running::once() {
+    observer->sweep();
+    engines->wait_first(std::chrono::seconds(3));
+    observer->set_engines(engines->snapshots());
+    observer->sweep();
+    options.on_ports(answers->ports());
+    return {};
+}
+
+Result<> Running::serve(Loop& loop) {
+    auto listening = control::Server::listen(options.runtime_dir, *answers);
+    if (!listening) return pass_on(listening.error());
+    server = std::move(*listening);
+    auto network = kernel::NetworkMonitor::open();
+    if (!network) return pass_on(network.error());
+    monitor.emplace(std::move(*network));
+    observer->sweep();
+    engines->wait_first(std::chrono::milliseconds(options.show_ports ? 3000 : 0));
+    observer->set_engines(engines->snapshots());
+    announce_start();
+    observer->settle();
+    const auto watched = [&]() -> Result<> {
+        if (auto r = loop.watch(server->fd(), [this] { server->serve(); }); !r) return r;
+        if (auto r = loop.watch(monitor->fd(),
+                                [this] {
+                                    if (monitor->drain()) network_changed();
+                                });
+            !r)
+            return r;
+        if (auto r = loop.watch(engines->fd(), [this] { observer->set_engines(engines->drain()); });
+            !r)
+            return r;
+        if (auto r = loop.every(kRingPeriod, [this] { read_rings(); }); !r) return r;
+        if (auto r = loop.every(kSecond, [this] { every_second(); }); !r) return r;
+        if (auto r = loop.every(kSweepPeriod, [this] { observer->sweep(); }); !r) return r;
+        if (auto r = loop.every(kWindow, [this] { verdicts->close_window(); }); !r) return r;
+        return loop.every(kHeartbeat, [this] { emitter->heartbeat(); });
+    }();
+    if (!watched) return watched;
+    answers->set_ready();
+    notify_manager("READY=1");
+    spdlog::info("ready: {}, generation {}", policies.effective_mode(), policies.generation());
+    if (options.show_ports && options.on_ports) options.on_ports(answers->ports());
+    loop.run();
+    return {};
+}
+
+void Running::leave() {
+    read_rings();
+    verdicts->close_window();
+    const bool keep = options.on_exit == OnExit::Keep;
+    emitter->emit(event::Kind::SensorStopped,
+                  event::sensor_stopped_body(emitter->origin(), stop_reason, keep));
+    emitter->sinks().pump();
+    server.reset();
+    if (!keep) sensor->detach_all();
+}
+
+}  // namespace
+
+Result<> run(const RunOptions& options) {
+    // Few threads, small heaps: one arena is enough and keeps the resident set flat.
+    ::mallopt(M_ARENA_MAX, 1);
+    std::signal(SIGPIPE, SIG_IGN);
+    auto loop = Loop::create();
+    if (!loop) return pass_on(loop.error());
+    Running running(options);
+    // Before any thread starts, so that every thread leaves the signals to the loop.
+    auto signals = loop->on_signals({SIGTERM, SIGINT, SIGHUP}, [&](int number) {
+        if (number == SIGHUP) return running.reload();
+        running.stop_reason = number == SIGINT ? "SIGINT" : "SIGTERM";
+        loop->stop();
+    });
+    if (!signals) return signals;
+    if (auto prepared = running.prepare(); !prepared) return prepared;
+    const bool adopted = running.sensor->adopted();
+    auto done = running.attach();
+    if (done) {
+        running.engines.emplace(options, running.config);
+        running.answers.emplace(options, running.policies, *running.coverage, *running.observer,
+                                *running.emitter, *running.sensor);
+        done = options.once ? running.once() : running.serve(*loop);
+    }
+    if (!done || options.once) {
+        // What an earlier run left in force stays when this one could not start.
+        if (!adopted) running.sensor->detach_all();
+        return done;
+    }
+    running.leave();
+    return {};
+}
+
+}  // namespace portlid::app

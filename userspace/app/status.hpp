@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The `status` document of contract §5.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "app/coverage.hpp"
+#include "app/emitter.hpp"
+#include "app/policy_store.hpp"
+#include "identity/engine.hpp"
+
+namespace portlid::app {
+
+struct StatusInput {
+    bool ready = false;
+    const RunOptions* options = nullptr;
+    const PolicyStore* policies = nullptr;
+    const Coverage* coverage = nullptr;
+    kernel::Sensor* sensor = nullptr;  // may be null (sockets could not be loaded is no sensor)
+    Emitter* emitter = nullptr;
+    std::vector<std::shared_ptr<const identity::EngineSnapshot>> engines;
+};
+
+[[nodiscard]] nlohmann::ordered_json status(const StatusInput& input);
+
+}  // namespace portlid::app
