@@ -19,7 +19,7 @@ std::string replaced(std::string_view text, char what, std::string_view by) {
 }
 
 // Inside single quotes of bash and zsh.
-std::string quoted(std::string_view text) {
+std::string single_quoted(std::string_view text) {
     return "'" + replaced(text, '\'', "'\\''") + "'";
 }
 
@@ -40,7 +40,8 @@ std::string all_words(const CompletionVerb& verb) {
 // "path:word" alternatives of a case branch.
 std::string pattern(const std::string& path, const std::vector<std::string>& words) {
     std::string all;
-    for (const auto& word : words) all += (all.empty() ? "" : "|") + quoted(path + ":" + word);
+    for (const auto& word : words)
+        all += (all.empty() ? "" : "|") + single_quoted(path + ":" + word);
     return all;
 }
 
@@ -88,7 +89,7 @@ std::string bash_completion(const std::vector<CompletionVerb>& verbs) {
     out += "    esac\n    case \"$verb\" in\n";
     for (const auto& verb : verbs)
         out += fmt::format("        {}) COMPREPLY=($(compgen -W {} -- \"$cur\")) ;;\n",
-                           quoted(verb.path), quoted(all_words(verb)));
+                           single_quoted(verb.path), single_quoted(all_words(verb)));
     return out + "    esac\n}\ncomplete -o bashdefault -o default -F _portlid portlid\n";
 }
 
@@ -107,13 +108,13 @@ std::string zsh_completion(const std::vector<CompletionVerb>& verbs) {
     out += value_branches(verbs, "compadd -- {}", "_files");
     out += "    esac\n    case \"$verb\" in\n";
     for (const auto& verb : verbs) {
-        out += fmt::format("        {}) ", quoted(verb.path));
+        out += fmt::format("        {}) ", single_quoted(verb.path));
         std::string described;
         for (const auto& name : verb.verbs) {
             const auto path = verb.path.empty() ? name : verb.path + " " + name;
             for (const auto& one : verbs)
                 if (one.path == path)
-                    described += " " + quoted(name + ":" + replaced(one.help, ':', "\\:"));
+                    described += " " + single_quoted(name + ":" + replaced(one.help, ':', "\\:"));
         }
         if (!described.empty()) out += "below=(" + described + " ); _describe verb below; ";
         auto words = verb.choices;
