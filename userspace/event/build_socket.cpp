@@ -34,6 +34,7 @@ Json socket_json(const SocketFacts& socket) {
                  {"cookie", socket.cookie},
                  {"reuseport", socket.reuseport},
                  {"v6only", socket.v6only}};
+    if (socket.mptcp) json["mptcp"] = true;
     return json;
 }
 

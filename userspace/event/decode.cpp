@@ -92,10 +92,12 @@ std::optional<Record> decode(std::span<const std::byte> bytes) {
 }
 
 SocketFacts socket_facts(const socket_identity& raw) {
+    const bool mptcp = raw.protocol == IPPROTO_MPTCP;
     return {.cookie = raw.cookie,
             .netns_cookie = raw.netns_cookie,
             .netns = raw.netns,
-            .protocol = raw.protocol,
+            .protocol = mptcp ? std::uint32_t{IPPROTO_TCP} : raw.protocol,
+            .mptcp = mptcp,
             .family = raw.family == 4 ? Family::IPv4 : Family::IPv6,
             .address = IpAddress::from_bytes(raw.address),
             .port = {raw.port_host},
@@ -181,8 +183,6 @@ std::string protocol_name(std::uint8_t protocol) {
 }
 
 std::string transport_name(std::uint32_t protocol) {
-    // From outside an MPTCP listener answers plain TCP, and that is what a policy names.
-    if (protocol == IPPROTO_MPTCP) return "tcp";
     return protocol <= 255 ? protocol_name(static_cast<std::uint8_t>(protocol))
                            : std::to_string(protocol);
 }

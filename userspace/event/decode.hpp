@@ -83,7 +83,7 @@ using Record = std::variant<SocketRecord, VerdictRecord>;
 [[nodiscard]] const char* verdict_name(verdict_word verdict);    // "would_drop"
 [[nodiscard]] const char* hook_name(hook_kind hook);             // "xdp", "tc"
 [[nodiscard]] std::string protocol_name(std::uint8_t protocol);  // "tcp", "udp", "icmp", "47"
-// The same for a socket's IPPROTO_*, which may be above 255; an MPTCP socket is "tcp" from outside.
+// The same for a socket's IPPROTO_*, which may be above 255.
 [[nodiscard]] std::string transport_name(std::uint32_t protocol);
 
 }  // namespace portlid::event

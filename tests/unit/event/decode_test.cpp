@@ -108,6 +108,15 @@ TEST(Decode, KeepsAMappedAddressOnAnIPv6Socket) {
     EXPECT_EQ(socket.address.family(), Family::IPv4);
 }
 
+TEST(Decode, CallsAnMptcpSocketTcp) {
+    auto raw = raw_socket();
+    raw.socket.protocol = 262;
+    const auto record = decode(bytes_of(raw));
+    ASSERT_TRUE(record);
+    EXPECT_EQ(std::get<SocketRecord>(*record).socket.protocol, 6U);
+    EXPECT_TRUE(std::get<SocketRecord>(*record).socket.mptcp);
+}
+
 TEST(Decode, EndsATextThatHasNoTerminator) {
     auto raw = raw_socket();
     std::memset(raw.task.comm, 'x', sizeof(raw.task.comm));
@@ -154,7 +163,7 @@ TEST(Words, NameProtocolsAndFallBackToTheNumber) {
     EXPECT_EQ(protocol_name(1), "icmp");
     EXPECT_EQ(protocol_name(58), "icmpv6");
     EXPECT_EQ(protocol_name(47), "47");
-    EXPECT_EQ(transport_name(262), "tcp");
+    EXPECT_EQ(transport_name(6), "tcp");
     EXPECT_EQ(transport_name(300), "300");
 }
 
