@@ -10,10 +10,10 @@ namespace portlid::kernel {
 enum class CheckState : unsigned char { Ok, Degraded, Missing };
 
 struct Check {
-    std::string name;   // "btf", "xdp", "tcx", "lsm_listen", "cgroup2", "bpffs", "conntrack"
+    std::string name;  // "btf", "xdp", "tcx", "lsm_listen", "cgroup2", "bpffs", "conntrack"
     CheckState state = CheckState::Ok;
-    std::string what;   // what was found
-    std::string advice; // what to do about it; empty when Ok
+    std::string what;    // what was found
+    std::string advice;  // what to do about it; empty when Ok
 };
 
 [[nodiscard]] std::vector<Check> probe_kernel();
