@@ -6,7 +6,7 @@
 
 #include <filesystem>
 #include <map>
-#include <set>
+#include <unordered_map>
 
 #include "policy/document.hpp"
 #include "policy/load.hpp"
@@ -26,11 +26,14 @@ struct LoadState {
     std::string name;                 // of the main file
     Policy policy;
     Report report;
-    std::vector<Document> documents;           // main file first
-    std::map<std::string, std::string> texts;  // of every policy file, for the caret
-    std::vector<std::string> file_order;       // as diagnostics are sorted
-    std::string hashes;                        // of every file, in that order
-    std::map<std::string, Place> once;         // keys that one file may give: "transit"
+    std::vector<Document> documents;                          // main file first
+    std::map<std::string, std::string> texts;                 // of every policy file, for the caret
+    std::vector<std::string> file_order;                      // as diagnostics are sorted
+    std::string hashes;                                       // of every file, in that order
+    std::unordered_map<std::string, std::size_t> set_index;   // into policy.sets
+    std::unordered_map<std::string, std::string> interfaces;  // word -> zone that has it
+    std::size_t resolved_prefixes = 0;                        // of all source lists
+    std::map<std::string, Place> once;  // keys that one file may give: "transit"
 };
 
 // A list of set names and prefixes, resolved.

@@ -83,9 +83,24 @@ private:
         return zones.empty() || std::find(zones.begin(), zones.end(), zone) != zones.end();
     }
 
-    Result<std::uint16_t> rule_set_of(std::size_t zone_index, const std::map<RuleId, int>& active) {
+    // What comes after a service that opens to everybody everywhere changes nothing.
+    [[nodiscard]] std::vector<RuleId> deciding(const std::map<RuleId, int>& active) const {
+        const auto& services = plan_.policy.services;
         std::vector<RuleId> ids;
-        for (const auto& [rule, count] : active) ids.push_back(rule);
+        bool open = false;
+        for (const auto& [rule, count] : active) {
+            const bool is_service = rule < services.size();
+            if (is_service && open) continue;
+            ids.push_back(rule);
+            if (!is_service) continue;
+            const auto& service = services[rule];
+            open = service.from_any && service.addresses.empty() && !service.owner;
+        }
+        return ids;
+    }
+
+    Result<std::uint16_t> rule_set_of(std::size_t zone_index, const std::map<RuleId, int>& active) {
+        const auto ids = deciding(active);
         if (const auto known = known_.find(ids); known != known_.end()) return known->second;
         PortRules rules;
         rules.zone = zone_index;

@@ -11,6 +11,8 @@ namespace portlid::policy {
 
 namespace {
 
+constexpr std::size_t kMaxFailsafe = 256;
+
 void append(std::vector<Cidr>& members, std::vector<std::string>& text, Sources sources) {
     members.insert(members.end(), sources.members.begin(), sources.members.end());
     text.insert(text.end(), sources.text.begin(), sources.text.end());
@@ -74,6 +76,9 @@ void read_failsafe_rule(LoadState& state, const Node& node) {
                           "name your own addresses: from: [office]");
     }
     state.policy.failsafe.push_back(std::move(rule));
+    if (state.policy.failsafe.size() == kMaxFailsafe + 1)
+        state.report.error(node.place, fmt::format("more than {} failsafe rules", kMaxFailsafe),
+                           "one rule may name many ports");
 }
 
 void read_ceiling(LoadState& state, const Node& node) {
@@ -143,8 +148,9 @@ void read_test(LoadState& state, const Node& node) {
 }  // namespace
 
 void read_failsafe(LoadState& state, const Node& node) {
-    read_list(node, "`failsafe`", true, state.report,
-              [&](const Node& item) { read_failsafe_rule(state, item); });
+    read_list(node, "`failsafe`", true, state.report, [&](const Node& item) {
+        if (state.policy.failsafe.size() <= kMaxFailsafe) read_failsafe_rule(state, item);
+    });
 }
 
 void read_labels(LoadState& state, const Node& node) {

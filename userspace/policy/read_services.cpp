@@ -45,7 +45,10 @@ void read_service_addresses(LoadState& state, const Node& node, Service& service
         const auto address = read_address(item, "a host address", state.report);
         if (!address) return;
         auto& known = service.addresses;
-        if (!can_be_own(*address))
+        if (known.size() == DESTINATION_SLOTS)
+            state.report.error(item.place, fmt::format("more than {} addresses", DESTINATION_SLOTS),
+                               "leave `addresses` out for all");
+        else if (!can_be_own(*address))
             state.report.error(
                 item.place, fmt::format("{} cannot be reached from outside", address->to_string()),
                 "name an address of this host, or leave `addresses` out for all");
@@ -109,8 +112,9 @@ void read_service(LoadState& state, const Node& node) {
 }  // namespace
 
 void read_services(LoadState& state, const Node& node) {
-    read_list(node, "`services`", true, state.report,
-              [&](const Node& item) { read_service(state, item); });
+    read_list(node, "`services`", true, state.report, [&](const Node& item) {
+        if (state.policy.services.size() <= kMaxServices) read_service(state, item);
+    });
 }
 
 std::optional<Owner> read_owner(LoadState& state, const Node& node) {

@@ -2,7 +2,7 @@
 // Named sets, their files, and the lists that refer to them.
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <unordered_set>
 
 #include "base/sha256.hpp"
 #include "base/text.hpp"
@@ -88,13 +88,11 @@ void read_set_members(LoadState& state, const Node& node, NamedSet& set) {
 
 void read_set(LoadState& state, const Key& key, const Node& node) {
     if (!check_name(key.text, "a set", key.place, state.report)) return;
-    const auto& sets = state.policy.sets;
-    const auto same = std::find_if(sets.begin(), sets.end(),
-                                   [&](const auto& set) { return set.name == key.text; });
-    if (same != sets.end())
+    const auto [entry, is_new] = state.set_index.emplace(key.text, state.policy.sets.size());
+    if (!is_new)
         return state.report.error(key.place,
                                   fmt::format("the set name `{}` is used twice", key.text),
-                                  "first used at " + at(same->place));
+                                  "first used at " + at(state.policy.sets[entry->second].place));
     NamedSet set;
     set.name = key.text;
     set.place = key.place;
@@ -108,6 +106,31 @@ bool looks_like_address(std::string_view text) {
            text.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
+void report_missing_set(LoadState& state, const Node& item) {
+    constexpr std::size_t kMaxCandidates = 256;
+    if (state.report.full()) return;
+    std::vector<std::string_view> names;
+    for (const auto& set : state.policy.sets)
+        if (names.size() < kMaxCandidates) names.emplace_back(set.name);
+    auto hint = did_you_mean(item.text, names);
+    if (hint.empty()) hint = "define it under `sets:`";
+    state.report.error(item.place, fmt::format("there is no set {}", quote(item.text)),
+                       std::move(hint));
+}
+
+// Sets are copied into every list that names them; this bounds what one policy may make of that.
+bool count_prefixes(LoadState& state, const Node& item, std::size_t count) {
+    constexpr std::size_t kMaxResolved = 16'000'000;
+    const bool fitted = state.resolved_prefixes <= kMaxResolved;
+    state.resolved_prefixes += count;
+    if (state.resolved_prefixes <= kMaxResolved) return true;
+    if (fitted)
+        state.report.error(item.place,
+                           "all source lists together hold more than 16 million prefixes",
+                           "name large sets in fewer places");
+    return false;
+}
+
 void add_source(LoadState& state, const Node& item, Sources& sources) {
     const auto text = read_text(item, "an entry", state.report);
     if (!text) return;
@@ -117,17 +140,11 @@ void add_source(LoadState& state, const Node& item, Sources& sources) {
             sources.members.push_back(*prefix);
         return;
     }
-    std::vector<std::string_view> names;
-    for (const auto& set : state.policy.sets) {
-        names.emplace_back(set.name);
-        if (set.name != *text) continue;
-        sources.members.insert(sources.members.end(), set.members.begin(), set.members.end());
-        return;
-    }
-    auto hint = did_you_mean(*text, names);
-    if (hint.empty()) hint = "define it under `sets:`";
-    state.report.error(item.place, fmt::format("there is no set {}", quote(*text)),
-                       std::move(hint));
+    const auto found = state.set_index.find(*text);
+    if (found == state.set_index.end()) return report_missing_set(state, item);
+    const auto& members = state.policy.sets[found->second].members;
+    if (count_prefixes(state, item, members.size()))
+        sources.members.insert(sources.members.end(), members.begin(), members.end());
 }
 
 }  // namespace
@@ -143,8 +160,13 @@ void read_sets(LoadState& state, const Node& node) {
 
 Sources read_sources(LoadState& state, const Node& node, std::string_view what) {
     Sources sources;
-    read_list(node, what, false, state.report,
-              [&](const Node& item) { add_source(state, item, sources); });
+    std::unordered_set<std::string_view> seen;
+    read_list(node, what, false, state.report, [&](const Node& item) {
+        if (item.kind == Node::Kind::Scalar && !seen.insert(item.text).second)
+            state.report.error(item.place, fmt::format("{} is named twice", quote(item.text)));
+        else
+            add_source(state, item, sources);
+    });
     return sources;
 }
 

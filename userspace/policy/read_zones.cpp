@@ -21,25 +21,23 @@ bool check_interface(const std::string& name, const Place& place, Report& report
 }
 
 // Exact names, globs and `uplink` alike: two zones that write the same word cannot both have it.
-void check_owner_of(LoadState& state, const std::string& name, const Place& place,
-                    const Zone& zone) {
-    if (std::find(zone.interfaces.begin(), zone.interfaces.end(), name) != zone.interfaces.end())
+void claim_interface(LoadState& state, const std::string& name, const Place& place, Zone& zone) {
+    const auto [entry, is_new] = state.interfaces.emplace(name, zone.name);
+    if (is_new)
+        zone.interfaces.push_back(name);
+    else if (entry->second == zone.name)
         state.report.error(place, fmt::format("interface {} is named twice", quote(name)));
-    for (const auto& other : state.policy.zones) {
-        const auto& names = other.interfaces;
-        if (std::find(names.begin(), names.end(), name) == names.end()) continue;
+    else
         state.report.error(
-            place, fmt::format("interface {} is already in zone `{}`", quote(name), other.name),
+            place, fmt::format("interface {} is already in zone `{}`", quote(name), entry->second),
             "an interface belongs to one zone: remove it from one of them");
-    }
 }
 
 void read_interfaces(LoadState& state, const Node& node, Zone& zone) {
     read_list(node, "`interfaces`", false, state.report, [&](const Node& item) {
         const auto name = read_text(item, "an interface", state.report);
         if (!name || !check_interface(*name, item.place, state.report)) return;
-        check_owner_of(state, *name, item.place, zone);
-        zone.interfaces.push_back(*name);
+        claim_interface(state, *name, item.place, zone);
     });
 }
 
@@ -102,7 +100,7 @@ void read_zones(LoadState& state, const Node& node) {
                            "write zones: { public: { interfaces: [uplink], default: drop } }");
         return;
     }
-    for (std::size_t i = 0; i < node.keys.size(); ++i)
+    for (std::size_t i = 0; i < node.keys.size() && state.policy.zones.size() <= MAX_ZONES; ++i)
         read_zone(state, node.keys[i], node.items[i]);
 }
 

@@ -34,6 +34,10 @@ void Report::add(Diagnostic diagnostic) {
     diagnostics_.push_back(std::move(diagnostic));
 }
 
+bool Report::full() const {
+    return diagnostics_.size() >= kMaxDiagnostics;
+}
+
 std::string quote(std::string_view text) {
     auto shown = printable(text, kMaxQuotedBytes);
     const bool cut = shown.size() >= kMaxQuotedBytes - 6 && text.size() > kMaxQuotedBytes;

@@ -17,6 +17,8 @@ public:
     void warn(const Place& place, std::string message, std::string hint = {});
     void add(Diagnostic diagnostic);
     [[nodiscard]] bool has_errors() const { return errors_ != 0; }
+    // Nothing more will be kept: no need to search for a good hint.
+    [[nodiscard]] bool full() const;
     [[nodiscard]] std::vector<Diagnostic> take() { return std::move(diagnostics_); }
 
 private:

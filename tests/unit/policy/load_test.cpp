@@ -247,6 +247,27 @@ TEST(Load, SurvivesTheLibraryBeingFedRubbish) {
         EXPECT_FALSE(load(text).ok()) << text;
 }
 
+TEST(Load, DoesNotSlowDownWithTheSquareOfALongFile) {
+    std::string sets;
+    std::string names;
+    for (int i = 0; i < 20000; ++i) {
+        sets += "s" + std::to_string(i) + ": [], ";
+        names += "t" + std::to_string(i) + ", ";
+    }
+    const auto start = std::chrono::steady_clock::now();
+    const auto outcome =
+        load(std::string("version: 1\n") + kZone + "sets: {" + sets + "}\ndeny: [" + names + "]\n");
+    EXPECT_FALSE(outcome.ok());
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
+}
+
+TEST(Load, RefusesTheSameSourceTwiceInOneList) {
+    const auto outcome =
+        load(std::string("version: 1\n") + kZone + "deny: [192.0.2.1, 192.0.2.1]\n");
+    ASSERT_FALSE(outcome.ok());
+    EXPECT_EQ(outcome.diagnostics[0].message, "`192.0.2.1` is named twice");
+}
+
 class Ownership : public testing::Test {
 protected:
     LoadOutcome load_checked(const std::filesystem::path& path) {
