@@ -33,7 +33,8 @@ struct SocketFacts {
     std::uint64_t cookie = 0;
     std::uint64_t netns_cookie = 0;
     std::uint32_t netns = 0;
-    std::uint32_t protocol = 0;    // IPPROTO_*
+    std::uint32_t protocol = 0;  // IPPROTO_*; of an MPTCP socket IPPROTO_TCP: what answers outside
+    bool mptcp = false;
     Family family = Family::IPv4;  // of the socket; a v4-mapped address on it stays IPv6
     IpAddress address;
     HostPort port;
