@@ -67,8 +67,11 @@ protected:
     void SetUp() override {
         SensorTest::SetUp();
         if (IsSkipped() || HasFatalFailure()) return;
-        load();
-        if (HasFatalFailure()) return;
+        auto sockets_only = options();
+        sockets_only.sockets_only = true;
+        auto loaded = Sensor::load(sockets_only);
+        ASSERT_TRUE(loaded) << loaded.error().message << "\n" << loaded.error().hint;
+        sensor_ = std::move(*loaded);
         ASSERT_TRUE(sensor_->attach_sockets());
         enter_cgroup(cgroup_);
     }
