@@ -24,11 +24,11 @@ namespace portlid::app {
 namespace {
 
 using policy::MapReader;
-using policy::Node;
 using policy::quote;
 using policy::Report;
+using policy::YamlNode;
 
-void not_built(const Node& node, std::string_view what, Report& report, std::string hint) {
+void not_built(const YamlNode& node, std::string_view what, Report& report, std::string hint) {
     report.error(node.place, fmt::format("{} is not built yet in this version", what),
                  std::move(hint));
 }
@@ -48,7 +48,7 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
     return amount << shift;
 }
 
-void check_size(const Node* node, std::string_view what, Report& report) {
+void check_size(const YamlNode* node, std::string_view what, Report& report) {
     if (node == nullptr) return;
     const auto text = policy::read_text(*node, what, report);
     if (text && !parse_size(*text))
@@ -56,11 +56,12 @@ void check_size(const Node* node, std::string_view what, Report& report) {
                      "write 512KiB, 100MiB or 1GiB");
 }
 
-void check_duration(const Node* node, std::string_view what, Report& report) {
+void check_duration(const YamlNode* node, std::string_view what, Report& report) {
     if (node != nullptr) static_cast<void>(policy::read_duration(*node, what, report));
 }
 
-std::optional<std::uint64_t> read_count(const Node& node, std::string_view what, Report& report) {
+std::optional<std::uint64_t> read_count(const YamlNode& node, std::string_view what,
+                                        Report& report) {
     const auto text = policy::read_text(node, what, report);
     if (!text) return std::nullopt;
     std::uint32_t value = 0;
@@ -72,7 +73,7 @@ std::optional<std::uint64_t> read_count(const Node& node, std::string_view what,
     return std::nullopt;
 }
 
-void check_rotate(const Node* node, Report& report) {
+void check_rotate(const YamlNode* node, Report& report) {
     if (node == nullptr) return;
     const MapReader rotate(*node, "`rotate`", {"size", "keep"}, report);
     if (!rotate.ok()) return;
@@ -81,7 +82,7 @@ void check_rotate(const Node* node, Report& report) {
     not_built(*node, "`rotate`", report, "leave it away and use logrotate with SIGHUP");
 }
 
-void check_spool(const Node* node, Report& report) {
+void check_spool(const YamlNode* node, Report& report) {
     if (node == nullptr) return;
     const MapReader spool(*node, "`spool`", {"bytes", "age"}, report);
     if (!spool.ok()) return;
@@ -102,14 +103,14 @@ void check_later_keys(const MapReader& sink, Report& report) {
                   "leave it away: TLS sinks come with the SIEM exports");
     }
     if (const auto* kinds = sink.find("kinds")) {
-        policy::read_list(*kinds, "`kinds`", true, report, [&](const Node& item) {
+        policy::read_list(*kinds, "`kinds`", true, report, [&](const YamlNode& item) {
             static_cast<void>(policy::read_text(item, "a kind", report));
         });
         not_built(*kinds, "`kinds`", report, "leave it away: the sink gets every event");
     }
 }
 
-std::string spec_of(const Node* to, const Node* format, Report& report) {
+std::string spec_of(const YamlNode* to, const YamlNode* format, Report& report) {
     if (to == nullptr) return {};
     const auto target = policy::read_text(*to, "`to`", report);
     if (!target) return {};
@@ -123,7 +124,7 @@ std::string spec_of(const Node* to, const Node* format, Report& report) {
     return spec;
 }
 
-SinkConfig read_sink(const Node& node, Report& report) {
+SinkConfig read_sink(const YamlNode& node, Report& report) {
     const MapReader sink(node, "a sink",
                          {"name", "to", "format", "rotate", "kinds", "spool", "ca", "cert", "key"},
                          report);
@@ -136,10 +137,10 @@ SinkConfig read_sink(const Node& node, Report& report) {
     return config;
 }
 
-void read_sinks(const Node* node, Config& config, Report& report) {
+void read_sinks(const YamlNode* node, Config& config, Report& report) {
     if (node == nullptr) return;
     std::set<std::string> names;
-    policy::read_list(*node, "`sinks`", true, report, [&](const Node& item) {
+    policy::read_list(*node, "`sinks`", true, report, [&](const YamlNode& item) {
         auto sink = read_sink(item, report);
         if (!sink.name.empty() && !names.insert(sink.name).second)
             report.error(item.place, fmt::format("the sink {} is there twice", quote(sink.name)),
@@ -148,10 +149,10 @@ void read_sinks(const Node* node, Config& config, Report& report) {
     });
 }
 
-void read_engines(const Node* node, Config& config, Report& report) {
+void read_engines(const YamlNode* node, Config& config, Report& report) {
     if (node == nullptr) return;
     config.engines_given = true;
-    policy::read_list(*node, "`engines`", true, report, [&](const Node& item) {
+    policy::read_list(*node, "`engines`", true, report, [&](const YamlNode& item) {
         const auto text = policy::read_text(item, "an engine", report);
         if (!text) return;
         if (text->rfind("unix:///", 0) != 0)
@@ -161,7 +162,7 @@ void read_engines(const Node* node, Config& config, Report& report) {
     });
 }
 
-void check_history(const Node* node, Report& report) {
+void check_history(const YamlNode* node, Report& report) {
     if (node == nullptr) return;
     const MapReader history(*node, "`history`", {"age", "bytes"}, report);
     if (!history.ok()) return;
@@ -171,13 +172,14 @@ void check_history(const Node* node, Report& report) {
               "leave it away: 2 MiB of recent events are kept in memory");
 }
 
-void refuse_other(const Node& node, std::string_view what, std::string_view fixed, Report& report) {
+void refuse_other(const YamlNode& node, std::string_view what, std::string_view fixed,
+                  Report& report) {
     report.error(node.place, fmt::format("{} is fixed at {} in this version", what, fixed),
                  "leave it away");
 }
 
 // The kernel program is built with the contract's own values.
-void check_events(const Node* node, Report& report) {
+void check_events(const YamlNode* node, Report& report) {
     if (node == nullptr) return;
     const MapReader events(*node, "`events`", {"window", "first", "first_per_source"}, report);
     if (!events.ok()) return;
@@ -198,7 +200,7 @@ void check_events(const Node* node, Report& report) {
     }
 }
 
-Config read_config(const Node& root, Report& report) {
+Config read_config(const YamlNode& root, Report& report) {
     Config config;
     const MapReader top(root, "the configuration",
                         {"version", "sinks", "engines", "history", "events"}, report);

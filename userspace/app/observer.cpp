@@ -170,15 +170,24 @@ std::string Observer::inner_endpoint(const inventory::Exposure& exposure) const 
     return {};
 }
 
-std::optional<event::TargetView> Observer::target(std::uint8_t protocol,
-                                                  const IpAddress& destination, HostPort port) {
+const inventory::Exposure* Observer::holder_of(const std::vector<inventory::Exposure>& among,
+                                               std::uint8_t protocol, const IpAddress& destination,
+                                               HostPort port) {
     const inventory::Exposure* best = nullptr;
-    for (const auto& exposure : exposures()) {
+    for (const auto& exposure : among) {
         if (!exposure.host_netns || exposure.protocol != protocol || exposure.port != port ||
             !exposure.holder || !covers(exposure, destination))
             continue;
         if (best == nullptr || best->address->is_any()) best = &exposure;
     }
+    return best;
+}
+
+std::optional<event::TargetView> Observer::target(std::uint8_t protocol,
+                                                  const IpAddress& destination, HostPort port) {
+    const auto* best = holder_of(exposures(), protocol, destination, port);
+    // Socket records are read first: one that has just closed was still there for the packet.
+    if (best == nullptr) best = holder_of(announced_, protocol, destination, port);
     if (best == nullptr) return std::nullopt;
     event::TargetView view;
     view.pid = best->holder->pid;

@@ -45,6 +45,9 @@ public:
 
 private:
     void join();
+    [[nodiscard]] static const inventory::Exposure* holder_of(
+        const std::vector<inventory::Exposure>& among, std::uint8_t protocol,
+        const IpAddress& destination, HostPort port);
     void announce_containers(const EngineSnapshots& fresh);
     [[nodiscard]] std::optional<event::ContainerView> container(const std::string& id) const;
     [[nodiscard]] event::SocketView view_of(const event::SocketRecord& record);

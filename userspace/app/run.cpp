@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -282,9 +283,19 @@ void Running::leave() {
     if (!keep) sensor->detach_all();
 }
 
+// Messages go to stderr, stdout belongs to the events. Under a service manager the journal has
+// the time already.
+void open_log() {
+    auto log = std::make_shared<spdlog::logger>(
+        "portlid", std::make_shared<spdlog::sinks::stderr_color_sink_st>());
+    log->set_pattern("portlid: %^%l%$: %v");
+    spdlog::set_default_logger(std::move(log));
+}
+
 }  // namespace
 
 Result<> run(const RunOptions& options) {
+    open_log();
     // Few threads, small heaps: one arena is enough and keeps the resident set flat.
     ::mallopt(M_ARENA_MAX, 1);
     std::signal(SIGPIPE, SIG_IGN);
