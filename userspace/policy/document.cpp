@@ -33,7 +33,7 @@ class TreeBuilder : public YAML::EventHandler {
 public:
     TreeBuilder(const std::string& file, Report& report) : file_(file), report_(report) {}
 
-    [[nodiscard]] std::optional<Node> take() { return std::move(root_); }
+    [[nodiscard]] std::optional<YamlNode> take() { return std::move(root_); }
 
     void OnDocumentStart(const YAML::Mark& mark) override {
         if (++documents_ > 1) throw Refusal(mark, "more than one document");
@@ -43,49 +43,49 @@ public:
     void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
         check(mark, {}, anchor);
         if (expecting_key()) throw Refusal(mark, "a key is missing");
-        finish(make(mark, Node::Kind::Null));
+        finish(make(mark, YamlNode::Kind::Null));
     }
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
         report_.error(place(mark), "aliases are not allowed", kPlainWords);
         if (expecting_key()) throw Refusal(mark, "a key must be text");
-        finish(make(mark, Node::Kind::Null));
+        finish(make(mark, YamlNode::Kind::Null));
     }
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   const std::string& value) override {
         check(mark, tag, anchor);
         if (expecting_key()) return take_key(mark, value);
-        auto node = make(mark, Node::Kind::Scalar);
+        auto node = make(mark, YamlNode::Kind::Scalar);
         node.text = value;
         node.quoted = tag == "!";
         finish(std::move(node));
     }
     void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                          YAML::EmitterStyle::value) override {
-        open(mark, tag, anchor, Node::Kind::List);
+        open(mark, tag, anchor, YamlNode::Kind::List);
     }
     void OnSequenceEnd() override { close(); }
     void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                     YAML::EmitterStyle::value) override {
-        open(mark, tag, anchor, Node::Kind::Map);
+        open(mark, tag, anchor, YamlNode::Kind::Map);
     }
     void OnMapEnd() override { close(); }
 
 private:
     struct Frame {
-        Node node;
+        YamlNode node;
         std::unordered_set<std::string> seen;
         bool skip_value = false;  // of a duplicate key
     };
 
     [[nodiscard]] Place place(const YAML::Mark& mark) const { return place_of(file_, mark); }
-    [[nodiscard]] Node make(const YAML::Mark& mark, Node::Kind kind) const {
-        Node node;
+    [[nodiscard]] YamlNode make(const YAML::Mark& mark, YamlNode::Kind kind) const {
+        YamlNode node;
         node.kind = kind;
         node.place = place(mark);
         return node;
     }
     [[nodiscard]] bool expecting_key() const {
-        if (stack_.empty() || stack_.back().node.kind != Node::Kind::Map) return false;
+        if (stack_.empty() || stack_.back().node.kind != YamlNode::Kind::Map) return false;
         const auto& frame = stack_.back();
         return !frame.skip_value && frame.node.keys.size() == frame.node.items.size();
     }
@@ -105,7 +105,7 @@ private:
         frame.node.keys.push_back({text, place(mark)});
     }
     void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-              Node::Kind kind) {
+              YamlNode::Kind kind) {
         check(mark, tag, anchor);
         if (expecting_key()) throw Refusal(mark, "a key must be text");
         if (stack_.size() >= kMaxDepth) throw Refusal(mark, "nested deeper than 16 levels");
@@ -116,7 +116,7 @@ private:
         stack_.pop_back();
         finish(std::move(node));
     }
-    void finish(Node node) {
+    void finish(YamlNode node) {
         if (stack_.empty()) {
             root_ = std::move(node);
             return;
@@ -127,7 +127,7 @@ private:
             return;
         }
         // An empty value has no place of its own that a reader would look at.
-        if (node.kind == Node::Kind::Null && frame.node.kind == Node::Kind::Map)
+        if (node.kind == YamlNode::Kind::Null && frame.node.kind == YamlNode::Kind::Map)
             node.place = frame.node.keys.back().place;
         frame.node.items.push_back(std::move(node));
     }
@@ -135,7 +135,7 @@ private:
     const std::string& file_;
     Report& report_;
     std::vector<Frame> stack_;
-    std::optional<Node> root_;
+    std::optional<YamlNode> root_;
     unsigned documents_ = 0;
 };
 
@@ -164,27 +164,28 @@ bool starts_with_bom(std::string_view text) {
 
 }  // namespace
 
-const Node* Node::find(std::string_view key) const {
+const YamlNode* YamlNode::find(std::string_view key) const {
     for (std::size_t i = 0; i < keys.size(); ++i)
         if (keys[i].text == key) return &items[i];
     return nullptr;
 }
 
-const char* kind_name(const Node& node) {
+const char* kind_name(const YamlNode& node) {
     switch (node.kind) {
-        case Node::Kind::Null:
+        case YamlNode::Kind::Null:
             return "empty";
-        case Node::Kind::Scalar:
+        case YamlNode::Kind::Scalar:
             return "text";
-        case Node::Kind::List:
+        case YamlNode::Kind::List:
             return "a list";
-        case Node::Kind::Map:
+        case YamlNode::Kind::Map:
             return "a map";
     }
     return "unknown";
 }
 
-std::optional<Node> parse_document(std::string_view text, const std::string& file, Report& report) {
+std::optional<YamlNode> parse_document(std::string_view text, const std::string& file,
+                                       Report& report) {
     if (starts_with_bom(text)) text.remove_prefix(3);
     if (!check_text(text, file, report) || !check_indentation(text, file, report))
         return std::nullopt;
@@ -202,7 +203,7 @@ std::optional<Node> parse_document(std::string_view text, const std::string& fil
         return std::nullopt;
     }
     auto root = builder.take();
-    if (!root || root->kind == Node::Kind::Null) {
+    if (!root || root->kind == YamlNode::Kind::Null) {
         report.error({file, 1, 1}, "the file is empty", "a policy begins with `version: 1`");
         return std::nullopt;
     }

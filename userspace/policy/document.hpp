@@ -19,23 +19,23 @@ struct Key {
     Place place;
 };
 
-struct Node {
+struct YamlNode {
     enum class Kind : std::uint8_t { Null, Scalar, List, Map };
     Kind kind = Kind::Null;
     Place place;
-    std::string text;         // of a scalar
-    bool quoted = false;      // a quoted scalar is always text
-    std::vector<Key> keys;    // of a map, beside `items`
-    std::vector<Node> items;  // of a map or a list
+    std::string text;             // of a scalar
+    bool quoted = false;          // a quoted scalar is always text
+    std::vector<Key> keys;        // of a map, beside `items`
+    std::vector<YamlNode> items;  // of a map or a list
 
-    [[nodiscard]] const Node* find(std::string_view key) const;
+    [[nodiscard]] const YamlNode* find(std::string_view key) const;
 };
-[[nodiscard]] const char* kind_name(const Node& node);  // "a list", "a map", "empty", "text"
+[[nodiscard]] const char* kind_name(const YamlNode& node);  // "a list", "a map", "empty", "text"
 
 // No value when nothing usable could be read; errors are in `report` then. `file` names the text
 // in places.
-[[nodiscard]] std::optional<Node> parse_document(std::string_view text, const std::string& file,
-                                                 Report& report);
+[[nodiscard]] std::optional<YamlNode> parse_document(std::string_view text, const std::string& file,
+                                                     Report& report);
 // Refuses what is not plain UTF-8 text: invalid bytes, control characters, marks that reorder
 // what a terminal shows. Also for set files.
 [[nodiscard]] bool check_text(std::string_view text, const std::string& file, Report& report);

@@ -59,7 +59,7 @@ void include_file(LoadState& state, const std::filesystem::path& full, const Pla
     add_document(state, path, *text);
 }
 
-void include_pattern(LoadState& state, const Node& node) {
+void include_pattern(LoadState& state, const YamlNode& node) {
     const auto pattern = read_text(node, "an include", state.report);
     if (!pattern) return;
     const auto full = state.directory / *pattern;
@@ -67,11 +67,11 @@ void include_pattern(LoadState& state, const Node& node) {
     for (const auto& path : matches(full)) include_file(state, path, node.place);
 }
 
-void follow_includes(LoadState& state, const Node& root) {
-    if (root.kind != Node::Kind::Map) return;
+void follow_includes(LoadState& state, const YamlNode& root) {
+    if (root.kind != YamlNode::Kind::Map) return;
     const auto* include = root.find("include");
     if (include == nullptr) return;
-    if (include->kind != Node::Kind::List) return include_pattern(state, *include);
+    if (include->kind != YamlNode::Kind::List) return include_pattern(state, *include);
     for (const auto& item : include->items) include_pattern(state, item);
 }
 

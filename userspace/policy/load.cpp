@@ -35,7 +35,7 @@ MapReader open_root(LoadState& state, const Document& document) {
 void read_head(LoadState& state, const MapReader& root) {
     if (const auto* version = root.need("version")) {
         const bool one =
-            version->kind == Node::Kind::Scalar && !version->quoted && version->text == "1";
+            version->kind == YamlNode::Kind::Scalar && !version->quoted && version->text == "1";
         if (!one)
             state.report.error(version->place, "this program reads policy version 1 only",
                                "write version: 1");

@@ -16,7 +16,7 @@ namespace portlid::policy {
 
 struct Document {
     std::string name;
-    Node root;
+    YamlNode root;
 };
 
 // What the passes share. Messages go to `report`, values to `policy`.
@@ -45,20 +45,20 @@ struct Sources {
 // documents.cpp
 void read_documents(LoadState& state, std::string_view main_text);
 // read_zones.cpp, read_sets.cpp, read_services.cpp, read_rest.cpp
-void read_zones(LoadState& state, const Node& node);
-void read_sets(LoadState& state, const Node& node);
-void read_services(LoadState& state, const Node& node);
-[[nodiscard]] Sources read_sources(LoadState& state, const Node& node, std::string_view what);
-[[nodiscard]] std::optional<Owner> read_owner(LoadState& state, const Node& node);
-[[nodiscard]] std::optional<Mode> read_mode(const Node& node, Report& report);
-[[nodiscard]] std::optional<Action> read_action(const Node& node, std::string_view what,
+void read_zones(LoadState& state, const YamlNode& node);
+void read_sets(LoadState& state, const YamlNode& node);
+void read_services(LoadState& state, const YamlNode& node);
+[[nodiscard]] Sources read_sources(LoadState& state, const YamlNode& node, std::string_view what);
+[[nodiscard]] std::optional<Owner> read_owner(LoadState& state, const YamlNode& node);
+[[nodiscard]] std::optional<Mode> read_mode(const YamlNode& node, Report& report);
+[[nodiscard]] std::optional<Action> read_action(const YamlNode& node, std::string_view what,
                                                 Report& report);
-[[nodiscard]] const Zone* find_zone(LoadState& state, const Node& node, std::string_view name);
+[[nodiscard]] const Zone* find_zone(LoadState& state, const YamlNode& node, std::string_view name);
 void read_rest(LoadState& state, const MapReader& root);
-void read_failsafe(LoadState& state, const Node& node);
-void read_labels(LoadState& state, const Node& node);
-void read_binds(LoadState& state, const Node& node);
-void read_tests(LoadState& state, const Node& node);
+void read_failsafe(LoadState& state, const YamlNode& node);
+void read_labels(LoadState& state, const YamlNode& node);
+void read_binds(LoadState& state, const YamlNode& node);
+void read_tests(LoadState& state, const YamlNode& node);
 // True the first time `key` is given in any file; an error with the other place after that.
 [[nodiscard]] bool only_once(LoadState& state, const std::string& key, const Place& place);
 // review.cpp: lock-out, and the warnings about what this version does not apply yet.

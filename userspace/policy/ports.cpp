@@ -67,7 +67,8 @@ bool is_numeric(std::string_view ports) {
            (dash == std::string_view::npos || all_digits(ports.substr(dash + 1)));
 }
 
-std::optional<PortProtocol> protocol_of(std::string_view text, const Node& node, Report& report) {
+std::optional<PortProtocol> protocol_of(std::string_view text, const YamlNode& node,
+                                        Report& report) {
     if (text == "tcp") return PortProtocol::Tcp;
     if (text == "udp") return PortProtocol::Udp;
     auto hint = did_you_mean(text, {"tcp", "udp"});
@@ -80,7 +81,7 @@ std::optional<PortProtocol> protocol_of(std::string_view text, const Node& node,
 
 }  // namespace
 
-std::optional<PortRange> read_port(const Node& node, Report& report) {
+std::optional<PortRange> read_port(const YamlNode& node, Report& report) {
     const auto text = read_text(node, "a port", report);
     if (!text) return std::nullopt;
     const auto slash = text->find('/');
@@ -101,10 +102,10 @@ std::optional<PortRange> read_port(const Node& node, Report& report) {
     return std::nullopt;
 }
 
-std::vector<PortRange> read_ports(const Node& node, std::string_view what, Report& report) {
+std::vector<PortRange> read_ports(const YamlNode& node, std::string_view what, Report& report) {
     std::vector<PortRange> ranges;
-    std::vector<std::pair<PortRange, const Node*>> written;
-    read_list(node, what, false, report, [&](const Node& item) {
+    std::vector<std::pair<PortRange, const YamlNode*>> written;
+    read_list(node, what, false, report, [&](const YamlNode& item) {
         const auto range = read_port(item, report);
         if (!range) return;
         ranges.push_back(*range);

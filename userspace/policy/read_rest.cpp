@@ -29,13 +29,13 @@ void read_source_lists(LoadState& state, const MapReader& root) {
     }
     // [] is what the language page shows for "none".
     if (const auto* node = root.find("routed");
-        node != nullptr && !(node->kind == Node::Kind::List && node->items.empty())) {
+        node != nullptr && !(node->kind == YamlNode::Kind::List && node->items.empty())) {
         policy.routed_place = node->place;
         append(policy.routed, policy.routed_text, read_sources(state, *node, "`routed`"));
     }
 }
 
-void read_icmp(LoadState& state, const Node& node) {
+void read_icmp(LoadState& state, const YamlNode& node) {
     const MapReader map(node, "`icmp`", {"ping"}, state.report);
     const auto* ping = map.find("ping");
     if (ping == nullptr || !only_once(state, "icmp.ping", ping->place)) return;
@@ -43,10 +43,10 @@ void read_icmp(LoadState& state, const Node& node) {
     state.policy.icmp_place = ping->place;
 }
 
-void read_protocols(LoadState& state, const Node& node) {
+void read_protocols(LoadState& state, const YamlNode& node) {
     auto& known = state.policy.protocols;
     state.policy.protocols_place = node.place;
-    read_list(node, "`protocols`", true, state.report, [&](const Node& item) {
+    read_list(node, "`protocols`", true, state.report, [&](const YamlNode& item) {
         const auto number = read_protocol(item, state.report);
         if (number) known.push_back(*number);
     });
@@ -54,13 +54,13 @@ void read_protocols(LoadState& state, const Node& node) {
     known.erase(std::unique(known.begin(), known.end()), known.end());
 }
 
-void read_transit(LoadState& state, const Node& node) {
+void read_transit(LoadState& state, const YamlNode& node) {
     if (!only_once(state, "transit", node.place)) return;
     state.policy.transit = read_action(node, "`transit`", state.report).value_or(Action::Allow);
     state.policy.transit_place = node.place;
 }
 
-void read_failsafe_rule(LoadState& state, const Node& node) {
+void read_failsafe_rule(LoadState& state, const YamlNode& node) {
     const MapReader map(node, "a failsafe rule", {"ports", "from"}, state.report);
     FailsafeRule rule;
     rule.place = node.place;
@@ -81,7 +81,7 @@ void read_failsafe_rule(LoadState& state, const Node& node) {
                            "one rule may name many ports");
 }
 
-void read_ceiling(LoadState& state, const Node& node) {
+void read_ceiling(LoadState& state, const YamlNode& node) {
     const MapReader map(node, "a ceiling", {"ports", "from", "for"}, state.report);
     LabelCeiling ceiling;
     ceiling.place = node.place;
@@ -98,7 +98,7 @@ void read_ceiling(LoadState& state, const Node& node) {
     state.policy.label_ceiling.push_back(std::move(ceiling));
 }
 
-void read_bind_rule(LoadState& state, const Node& node) {
+void read_bind_rule(LoadState& state, const YamlNode& node) {
     const MapReader map(node, "a bind rule", {"ports", "owner"}, state.report);
     BindRule rule;
     rule.place = node.place;
@@ -120,7 +120,8 @@ void read_test_target(LoadState& state, const MapReader& map, PolicyTest& test) 
 }
 
 // A policy with one zone need not repeat its name in every test.
-void read_test_zone(LoadState& state, const Node& node, const MapReader& map, PolicyTest& test) {
+void read_test_zone(LoadState& state, const YamlNode& node, const MapReader& map,
+                    PolicyTest& test) {
     if (const auto* zone = map.find("zone")) {
         const auto name = read_text(*zone, "`zone`", state.report);
         if (name && find_zone(state, *zone, *name) != nullptr) test.zone = *name;
@@ -131,7 +132,7 @@ void read_test_zone(LoadState& state, const Node& node, const MapReader& map, Po
     }
 }
 
-void read_test(LoadState& state, const Node& node) {
+void read_test(LoadState& state, const YamlNode& node) {
     const MapReader map(node, "a test", {"from", "to", "zone", "expect"}, state.report);
     if (!map.ok()) return;
     PolicyTest test;
@@ -147,22 +148,22 @@ void read_test(LoadState& state, const Node& node) {
 
 }  // namespace
 
-void read_failsafe(LoadState& state, const Node& node) {
-    read_list(node, "`failsafe`", true, state.report, [&](const Node& item) {
+void read_failsafe(LoadState& state, const YamlNode& node) {
+    read_list(node, "`failsafe`", true, state.report, [&](const YamlNode& item) {
         if (state.policy.failsafe.size() <= kMaxFailsafe) read_failsafe_rule(state, item);
     });
 }
 
-void read_labels(LoadState& state, const Node& node) {
+void read_labels(LoadState& state, const YamlNode& node) {
     const MapReader map(node, "`labels`", {"ceiling"}, state.report);
     state.policy.labels_present = map.ok();
     if (const auto* ceiling = map.need("ceiling"))
         read_list(*ceiling, "`ceiling`", true, state.report,
-                  [&](const Node& item) { read_ceiling(state, item); });
+                  [&](const YamlNode& item) { read_ceiling(state, item); });
     state.report.warn(node.place, "labels are parsed but not read from containers yet");
 }
 
-void read_binds(LoadState& state, const Node& node) {
+void read_binds(LoadState& state, const YamlNode& node) {
     const MapReader map(node, "`binds`", {"default", "allow"}, state.report);
     if (const auto* word = map.find("default");
         word != nullptr && only_once(state, "binds.default", word->place)) {
@@ -173,12 +174,12 @@ void read_binds(LoadState& state, const Node& node) {
     }
     if (const auto* allow = map.find("allow"))
         read_list(*allow, "`allow`", true, state.report,
-                  [&](const Node& item) { read_bind_rule(state, item); });
+                  [&](const YamlNode& item) { read_bind_rule(state, item); });
 }
 
-void read_tests(LoadState& state, const Node& node) {
+void read_tests(LoadState& state, const YamlNode& node) {
     read_list(node, "`tests`", true, state.report,
-              [&](const Node& item) { read_test(state, item); });
+              [&](const YamlNode& item) { read_test(state, item); });
 }
 
 void read_rest(LoadState& state, const MapReader& root) {

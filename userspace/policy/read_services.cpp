@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kMaxServices = 2048;  // half of MAX_DECISIONS: one opens, one closes
 
-void read_service_name(LoadState& state, const Node& node, Service& service) {
+void read_service_name(LoadState& state, const YamlNode& node, Service& service) {
     const auto name = read_text(node, "`name`", state.report);
     if (!name || !check_name(*name, "a service", node.place, state.report)) return;
     for (const auto& other : state.policy.services)
@@ -24,8 +24,8 @@ void read_service_name(LoadState& state, const Node& node, Service& service) {
     service.name = *name;
 }
 
-void read_service_zones(LoadState& state, const Node& node, Service& service) {
-    read_list(node, "`zones`", false, state.report, [&](const Node& item) {
+void read_service_zones(LoadState& state, const YamlNode& node, Service& service) {
+    read_list(node, "`zones`", false, state.report, [&](const YamlNode& item) {
         const auto name = read_text(item, "a zone", state.report);
         if (!name || find_zone(state, item, *name) == nullptr) return;
         if (std::find(service.zones.begin(), service.zones.end(), *name) != service.zones.end())
@@ -40,8 +40,8 @@ bool can_be_own(const IpAddress& address) {
     return !address.is_any() && !address.is_loopback() && !multicast;
 }
 
-void read_service_addresses(LoadState& state, const Node& node, Service& service) {
-    read_list(node, "`addresses`", false, state.report, [&](const Node& item) {
+void read_service_addresses(LoadState& state, const YamlNode& node, Service& service) {
+    read_list(node, "`addresses`", false, state.report, [&](const YamlNode& item) {
         const auto address = read_address(item, "a host address", state.report);
         if (!address) return;
         auto& known = service.addresses;
@@ -59,7 +59,7 @@ void read_service_addresses(LoadState& state, const Node& node, Service& service
     });
 }
 
-void read_limit(LoadState& state, const Node& node, Service& service) {
+void read_limit(LoadState& state, const YamlNode& node, Service& service) {
     const MapReader map(node, "`limit`", {"new", "exempt"}, state.report);
     Limit limit;
     const auto* rate = map.need("new");
@@ -94,7 +94,7 @@ void read_service_parts(LoadState& state, const MapReader& map, Service& service
     if (const auto* node = map.find("owner")) service.owner = read_owner(state, *node);
 }
 
-void read_service(LoadState& state, const Node& node) {
+void read_service(LoadState& state, const YamlNode& node) {
     Service service;
     service.place = node.place;
     const MapReader map(node, "a service",
@@ -111,13 +111,13 @@ void read_service(LoadState& state, const Node& node) {
 
 }  // namespace
 
-void read_services(LoadState& state, const Node& node) {
-    read_list(node, "`services`", true, state.report, [&](const Node& item) {
+void read_services(LoadState& state, const YamlNode& node) {
+    read_list(node, "`services`", true, state.report, [&](const YamlNode& item) {
         if (state.policy.services.size() <= kMaxServices) read_service(state, item);
     });
 }
 
-std::optional<Owner> read_owner(LoadState& state, const Node& node) {
+std::optional<Owner> read_owner(LoadState& state, const YamlNode& node) {
     const MapReader map(node, "`owner`",
                         {"container", "image", "compose", "label", "unit", "exe", "user"},
                         state.report);

@@ -55,7 +55,7 @@ void parse_set_file(std::string_view text, const std::string& name, NamedSet& se
     }
 }
 
-void read_set_file(LoadState& state, const Node& node, NamedSet& set) {
+void read_set_file(LoadState& state, const YamlNode& node, NamedSet& set) {
     const auto file = read_text(node, "`file`", state.report);
     if (!file) return;
     set.file = *file;
@@ -72,13 +72,13 @@ void read_set_file(LoadState& state, const Node& node, NamedSet& set) {
     if (check_text(*text, path, state.report)) parse_set_file(*text, path, set, state.report);
 }
 
-void read_set_members(LoadState& state, const Node& node, NamedSet& set) {
-    if (node.kind == Node::Kind::Map) {
+void read_set_members(LoadState& state, const YamlNode& node, NamedSet& set) {
+    if (node.kind == YamlNode::Kind::Map) {
         const MapReader map(node, "a set", {"file"}, state.report);
         if (const auto* file = map.need("file")) read_set_file(state, *file, set);
         return;
     }
-    read_list(node, "a set", true, state.report, [&](const Node& item) {
+    read_list(node, "a set", true, state.report, [&](const YamlNode& item) {
         const auto text = read_text(item, "an address", state.report);
         if (!text) return;
         if (const auto prefix = parse_prefix(*text, item.place, state.report))
@@ -86,7 +86,7 @@ void read_set_members(LoadState& state, const Node& node, NamedSet& set) {
     });
 }
 
-void read_set(LoadState& state, const Key& key, const Node& node) {
+void read_set(LoadState& state, const Key& key, const YamlNode& node) {
     if (!check_name(key.text, "a set", key.place, state.report)) return;
     const auto [entry, is_new] = state.set_index.emplace(key.text, state.policy.sets.size());
     if (!is_new)
@@ -106,7 +106,7 @@ bool looks_like_address(std::string_view text) {
            text.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
-void report_missing_set(LoadState& state, const Node& item) {
+void report_missing_set(LoadState& state, const YamlNode& item) {
     constexpr std::size_t kMaxCandidates = 256;
     if (state.report.full()) return;
     std::vector<std::string_view> names;
@@ -119,7 +119,7 @@ void report_missing_set(LoadState& state, const Node& item) {
 }
 
 // Sets are copied into every list that names them; this bounds what one policy may make of that.
-bool count_prefixes(LoadState& state, const Node& item, std::size_t count) {
+bool count_prefixes(LoadState& state, const YamlNode& item, std::size_t count) {
     constexpr std::size_t kMaxResolved = 16'000'000;
     const bool fitted = state.resolved_prefixes <= kMaxResolved;
     state.resolved_prefixes += count;
@@ -131,7 +131,7 @@ bool count_prefixes(LoadState& state, const Node& item, std::size_t count) {
     return false;
 }
 
-void add_source(LoadState& state, const Node& item, Sources& sources) {
+void add_source(LoadState& state, const YamlNode& item, Sources& sources) {
     const auto text = read_text(item, "an entry", state.report);
     if (!text) return;
     sources.text.push_back(*text);
@@ -149,8 +149,8 @@ void add_source(LoadState& state, const Node& item, Sources& sources) {
 
 }  // namespace
 
-void read_sets(LoadState& state, const Node& node) {
-    if (node.kind != Node::Kind::Map) {
+void read_sets(LoadState& state, const YamlNode& node) {
+    if (node.kind != YamlNode::Kind::Map) {
         state.report.error(node.place, fmt::format("`sets` must be a map, not {}", kind_name(node)),
                            "write sets: { office: [203.0.113.0/24] }");
         return;
@@ -158,11 +158,11 @@ void read_sets(LoadState& state, const Node& node) {
     for (std::size_t i = 0; i < node.keys.size(); ++i) read_set(state, node.keys[i], node.items[i]);
 }
 
-Sources read_sources(LoadState& state, const Node& node, std::string_view what) {
+Sources read_sources(LoadState& state, const YamlNode& node, std::string_view what) {
     Sources sources;
     std::unordered_set<std::string_view> seen;
-    read_list(node, what, false, state.report, [&](const Node& item) {
-        if (item.kind == Node::Kind::Scalar && !seen.insert(item.text).second)
+    read_list(node, what, false, state.report, [&](const YamlNode& item) {
+        if (item.kind == YamlNode::Kind::Scalar && !seen.insert(item.text).second)
             state.report.error(item.place, fmt::format("{} is named twice", quote(item.text)));
         else
             add_source(state, item, sources);

@@ -33,20 +33,20 @@ void claim_interface(LoadState& state, const std::string& name, const Place& pla
             "an interface belongs to one zone: remove it from one of them");
 }
 
-void read_interfaces(LoadState& state, const Node& node, Zone& zone) {
-    read_list(node, "`interfaces`", false, state.report, [&](const Node& item) {
+void read_interfaces(LoadState& state, const YamlNode& node, Zone& zone) {
+    read_list(node, "`interfaces`", false, state.report, [&](const YamlNode& item) {
         const auto name = read_text(item, "an interface", state.report);
         if (!name || !check_interface(*name, item.place, state.report)) return;
         claim_interface(state, *name, item.place, zone);
     });
 }
 
-void read_existing(LoadState& state, const Node& node, Zone& zone) {
-    if (node.kind == Node::Kind::Scalar && node.text == "forever") return;
+void read_existing(LoadState& state, const YamlNode& node, Zone& zone) {
+    if (node.kind == YamlNode::Kind::Scalar && node.text == "forever") return;
     zone.existing = read_duration(node, "`existing`", state.report);
 }
 
-void read_catch_all(LoadState& state, const Node& node, Zone& zone) {
+void read_catch_all(LoadState& state, const YamlNode& node, Zone& zone) {
     zone.catch_all = read_bool(node, "`catch_all`", state.report).value_or(false);
     if (!zone.catch_all) return;
     for (const auto& other : state.policy.zones)
@@ -71,7 +71,7 @@ void read_zone_keys(LoadState& state, const MapReader& map, Zone& zone) {
                            "write interfaces: [uplink], or catch_all: true");
 }
 
-void read_zone(LoadState& state, const Key& key, const Node& node) {
+void read_zone(LoadState& state, const Key& key, const YamlNode& node) {
     if (!check_name(key.text, "a zone", key.place, state.report)) return;
     for (const auto& other : state.policy.zones)
         if (other.name == key.text)
@@ -93,8 +93,8 @@ void read_zone(LoadState& state, const Key& key, const Node& node) {
 
 }  // namespace
 
-void read_zones(LoadState& state, const Node& node) {
-    if (node.kind != Node::Kind::Map) {
+void read_zones(LoadState& state, const YamlNode& node) {
+    if (node.kind != YamlNode::Kind::Map) {
         state.report.error(node.place,
                            fmt::format("`zones` must be a map, not {}", kind_name(node)),
                            "write zones: { public: { interfaces: [uplink], default: drop } }");
@@ -104,16 +104,16 @@ void read_zones(LoadState& state, const Node& node) {
         read_zone(state, node.keys[i], node.items[i]);
 }
 
-std::optional<Mode> read_mode(const Node& node, Report& report) {
+std::optional<Mode> read_mode(const YamlNode& node, Report& report) {
     const auto word = read_word(node, "`mode`", {"monitor", "enforce"}, report);
     if (!word) return std::nullopt;
     return *word == 0 ? Mode::Monitor : Mode::Enforce;
 }
 
-std::optional<Action> read_action(const Node& node, std::string_view what, Report& report) {
+std::optional<Action> read_action(const YamlNode& node, std::string_view what, Report& report) {
     // Words of other firewalls that mean the same to an operator, not to a program that logs them.
     for (const auto* word : {"deny", "reject", "block", "accept", "pass", "open"}) {
-        if (node.kind != Node::Kind::Scalar || node.text != word) continue;
+        if (node.kind != YamlNode::Kind::Scalar || node.text != word) continue;
         const bool allow = word[0] == 'a' || word[0] == 'p' || word[0] == 'o';
         report.error(node.place, fmt::format("{} must be allow or drop, not `{}`", what, word),
                      allow ? "write allow" : "write drop");
@@ -124,7 +124,7 @@ std::optional<Action> read_action(const Node& node, std::string_view what, Repor
     return *word == 0 ? Action::Allow : Action::Drop;
 }
 
-const Zone* find_zone(LoadState& state, const Node& node, std::string_view name) {
+const Zone* find_zone(LoadState& state, const YamlNode& node, std::string_view name) {
     std::vector<std::string_view> names;
     for (const auto& zone : state.policy.zones) {
         if (zone.name == name) return &zone;

@@ -12,23 +12,23 @@ namespace portlid::policy {
 
 namespace {
 
-std::string wrong_type(std::string_view what, std::string_view wanted, const Node& node) {
+std::string wrong_type(std::string_view what, std::string_view wanted, const YamlNode& node) {
     return fmt::format("{} must be {}, not {}", what, wanted,
-                       node.kind == Node::Kind::Scalar ? quote(node.text) : kind_name(node));
+                       node.kind == YamlNode::Kind::Scalar ? quote(node.text) : kind_name(node));
 }
 
 // What YAML itself would read as something else than text.
-bool reads_as_null(const Node& node) {
-    return node.kind == Node::Kind::Null ||
-           (node.kind == Node::Kind::Scalar && !node.quoted &&
+bool reads_as_null(const YamlNode& node) {
+    return node.kind == YamlNode::Kind::Null ||
+           (node.kind == YamlNode::Kind::Scalar && !node.quoted &&
             (node.text.empty() || node.text == "~" || node.text == "null"));
 }
 
 }  // namespace
 
-MapReader::MapReader(const Node& node, std::string_view what,
+MapReader::MapReader(const YamlNode& node, std::string_view what,
                      std::initializer_list<std::string_view> known, Report& report)
-    : node_(node), what_(what), report_(report), is_map_(node.kind == Node::Kind::Map) {
+    : node_(node), what_(what), report_(report), is_map_(node.kind == YamlNode::Kind::Map) {
     if (!is_map_) {
         report.error(node.place, wrong_type(what, "a map", node),
                      fmt::format("keys: {}", fmt::join(known, ", ")));
@@ -43,19 +43,19 @@ MapReader::MapReader(const Node& node, std::string_view what,
     }
 }
 
-const Node* MapReader::find(std::string_view key) const {
+const YamlNode* MapReader::find(std::string_view key) const {
     return is_map_ ? node_.find(key) : nullptr;
 }
 
-const Node* MapReader::need(std::string_view key) const {
+const YamlNode* MapReader::need(std::string_view key) const {
     const auto* found = find(key);
     if (found == nullptr && is_map_)
         report_.error(node_.place, fmt::format("{} has no `{}`", what_, key));
     return found;
 }
 
-std::optional<std::string> read_text(const Node& node, std::string_view what, Report& report) {
-    if (node.kind != Node::Kind::Scalar || reads_as_null(node)) {
+std::optional<std::string> read_text(const YamlNode& node, std::string_view what, Report& report) {
+    if (node.kind != YamlNode::Kind::Scalar || reads_as_null(node)) {
         report.error(node.place, wrong_type(what, "text", node));
         return std::nullopt;
     }
@@ -71,15 +71,15 @@ std::optional<std::string> read_text(const Node& node, std::string_view what, Re
     return node.text;
 }
 
-std::optional<bool> read_bool(const Node& node, std::string_view what, Report& report) {
-    const bool plain = node.kind == Node::Kind::Scalar && !node.quoted;
+std::optional<bool> read_bool(const YamlNode& node, std::string_view what, Report& report) {
+    const bool plain = node.kind == YamlNode::Kind::Scalar && !node.quoted;
     if (plain && node.text == "true") return true;
     if (plain && node.text == "false") return false;
     report.error(node.place, wrong_type(what, "true or false", node));
     return std::nullopt;
 }
 
-std::optional<std::size_t> read_word(const Node& node, std::string_view what,
+std::optional<std::size_t> read_word(const YamlNode& node, std::string_view what,
                                      std::initializer_list<std::string_view> words,
                                      Report& report) {
     const auto text = read_text(node, what, report);
@@ -92,10 +92,10 @@ std::optional<std::size_t> read_word(const Node& node, std::string_view what,
     return std::nullopt;
 }
 
-void read_list(const Node& node, std::string_view what, bool empty_ok, Report& report,
-               const std::function<void(const Node&)>& each) {
-    if (node.kind != Node::Kind::List) {
-        auto hint = node.kind == Node::Kind::Scalar && !node.text.empty()
+void read_list(const YamlNode& node, std::string_view what, bool empty_ok, Report& report,
+               const std::function<void(const YamlNode&)>& each) {
+    if (node.kind != YamlNode::Kind::List) {
+        auto hint = node.kind == YamlNode::Kind::Scalar && !node.text.empty()
                         ? fmt::format("write [{}]", printable(node.text, 60))
                         : std::string();
         report.error(node.place, wrong_type(what, "a list", node), std::move(hint));

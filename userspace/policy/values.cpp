@@ -67,7 +67,7 @@ std::optional<Cidr> parse_prefix(std::string_view text, const Place& place, Repo
     return std::nullopt;
 }
 
-std::optional<IpAddress> read_address(const Node& node, std::string_view what, Report& report) {
+std::optional<IpAddress> read_address(const YamlNode& node, std::string_view what, Report& report) {
     const auto text = read_text(node, what, report);
     if (!text) return std::nullopt;
     const auto address = IpAddress::parse(*text);
@@ -76,7 +76,7 @@ std::optional<IpAddress> read_address(const Node& node, std::string_view what, R
     return address;
 }
 
-std::optional<std::chrono::nanoseconds> read_duration(const Node& node, std::string_view what,
+std::optional<std::chrono::nanoseconds> read_duration(const YamlNode& node, std::string_view what,
                                                       Report& report) {
     const auto text = read_text(node, what, report);
     if (!text) return std::nullopt;
@@ -87,7 +87,7 @@ std::optional<std::chrono::nanoseconds> read_duration(const Node& node, std::str
     return duration;
 }
 
-std::optional<std::uint8_t> read_protocol(const Node& node, Report& report) {
+std::optional<std::uint8_t> read_protocol(const YamlNode& node, Report& report) {
     const auto text = read_text(node, "a protocol", report);
     if (!text) return std::nullopt;
     auto number = parse_number<std::uint8_t>(*text);
@@ -113,7 +113,7 @@ std::string protocol_text(std::uint8_t number) {
     return std::to_string(number);
 }
 
-bool read_rate(const Node& node, Limit& limit, Report& report) {
+bool read_rate(const YamlNode& node, Limit& limit, Report& report) {
     const auto text = read_text(node, "`new`", report);
     if (!text) return false;
     const auto slash = text->find('/');
