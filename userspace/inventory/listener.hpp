@@ -32,14 +32,10 @@ struct Listener {
     std::optional<Holder> binder;  // who bound it, when that is somebody else
 };
 
-#ifndef IPPROTO_MPTCP
-#define IPPROTO_MPTCP 262
-#endif
-
-// What a client must speak to reach a socket: MPTCP listeners answer TCP, UDP-Lite counts as UDP.
+// What a client must speak to reach a socket: UDP-Lite counts as UDP (MPTCP comes as TCP already).
 // 0 for everything that is no exposure (raw, SCTP, ping).
 [[nodiscard]] constexpr std::uint8_t exposed_protocol(std::uint32_t protocol) {
-    if (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP) return IPPROTO_TCP;
+    if (protocol == IPPROTO_TCP) return IPPROTO_TCP;
     if (protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE) return IPPROTO_UDP;
     return 0;
 }

@@ -88,16 +88,17 @@ bool ListenerTable::on_close(const event::SocketRecord& record) {
     if (found == entries_.end()) return false;
     const Entry gone = std::move(found->second);
     entries_.erase(found);
-    const bool inner = gone.listener.socket.protocol == IPPROTO_MPTCP && close_inner(gone);
+    const bool inner = gone.listener.socket.mptcp && close_inner(gone);
     return gone.reported || inner;
 }
 
-// An MPTCP listener has a TCP socket inside, with a cookie of its own; they go together.
+// An MPTCP listener has a TCP socket inside, with a cookie of its own; where the kernel half cannot
+// tell it from others, they go together.
 bool ListenerTable::close_inner(const Entry& outer) {
     const auto pid = [](const Listener& l) { return l.holder ? l.holder->process.pid : 0; };
     const auto inner = std::find_if(entries_.begin(), entries_.end(), [&](const auto& entry) {
         const auto& listener = entry.second.listener;
-        return listener.socket.protocol == IPPROTO_TCP &&
+        return !listener.socket.mptcp && listener.socket.protocol == IPPROTO_TCP &&
                place_of(listener.socket) == place_of(outer.listener.socket) &&
                pid(listener) == pid(outer.listener);
     });
@@ -155,13 +156,13 @@ const Listener* ListenerTable::find(std::uint64_t cookie) const {
 std::vector<Listener> ListenerTable::listeners() const {
     std::set<Place> mptcp;
     for (const auto& [cookie, entry] : entries_) {
-        if (entry.listener.socket.protocol == IPPROTO_MPTCP)
-            mptcp.insert(place_of(entry.listener.socket));
+        if (entry.listener.socket.mptcp) mptcp.insert(place_of(entry.listener.socket));
     }
     std::vector<Listener> all;
     for (const auto& [cookie, entry] : entries_) {
         const auto& socket = entry.listener.socket;
-        const bool inner = socket.protocol == IPPROTO_TCP && mptcp.contains(place_of(socket));
+        const bool inner =
+            !socket.mptcp && socket.protocol == IPPROTO_TCP && mptcp.contains(place_of(socket));
         if (entry.reported && !inner) all.push_back(entry.listener);
     }
     std::sort(all.begin(), all.end(), [](const Listener& a, const Listener& b) {
