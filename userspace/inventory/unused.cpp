@@ -29,7 +29,7 @@ public:
 
 private:
     std::bitset<65536>& of(std::uint8_t protocol) { return bits_[protocol == 17 ? 1 : 0]; }
-    std::vector<std::bitset<65536>> bits_{2};
+    std::array<std::bitset<65536>, 2> bits_{};
 };
 
 Exposure unused_item(const JoinInput& input, std::uint8_t protocol, HostPort port) {
