@@ -148,6 +148,17 @@ TEST_F(SocketsTest, AFailedBindBeforeListenIsNotTakenForARequest) {
     EXPECT_EQ(listen->socket.requested_port.value, 0);
 }
 
+TEST_F(SocketsTest, ASecondListenChangesTheRecordedBacklogWhereLsmRuns) {
+    for (const auto& hook : sensor_->hooks())
+        if (hook.name == "lsm_listen" && hook.state != "attached")
+            GTEST_SKIP() << "no BPF LSM here: " << hook.why;
+    const auto socket = open_socket(AF_INET, SOCK_STREAM);
+    ASSERT_EQ(bind_to(socket, "127.0.0.1", 8080), 0);
+    ASSERT_EQ(::listen(socket.get(), 3), 0);
+    ASSERT_EQ(::listen(socket.get(), 5), 0);
+    EXPECT_EQ(listener(cookie_of(socket))->socket.backlog, 5);
+}
+
 TEST_F(SocketsTest, FlagsTellReuseportAndV6only) {
     const auto socket = open_socket(AF_INET6, SOCK_STREAM);
     const int on = 1;
