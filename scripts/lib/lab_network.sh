@@ -49,7 +49,7 @@ routed_member() {
         ip -6 address add $4${2##*.}/64 dev eth0 nodad; ip -6 route add default via ${4}1"
 }
 
-srv_answers() { lab_exec cli curl -fsm 1 http://203.0.113.130/hello; }
+srv_answers() { lab_exec cli curl -fsm 2 http://203.0.113.130/hello; }
 
 servers_up() {
     lab_spawn srv dnsmasq dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts \
@@ -57,5 +57,5 @@ servers_up() {
         --bind-interfaces --local=/example/ --address=/lab.example/203.0.113.130 \
         --address=/lab.example/2001:db8:53::130
     lab_spawn srv http /usr/bin/python3 -I "$(repo_root)/scripts/lib/lab_server.py"
-    wait_for 10 srv_answers || die "the lab's HTTP server does not answer"
+    wait_for 30 srv_answers || die "the lab's HTTP server does not answer"
 }

@@ -52,14 +52,32 @@ def furnish(ctx):
 def run_rows(ctx, report, module):
     for function in rows_of(module):
         identity, sentence = function.row
-        report.run(f"{ctx.attach}/{ctx.phase}", identity, sentence, lambda: function(ctx))
+        report.run(f"{ctx.attach}/{ctx.phase}", identity, sentence, lambda: watched(ctx, function))
+
+
+def watched(ctx, function):
+    """The row, with a sensor that lives: a row that a dead sensor passes says nothing. After a
+    death, a new sensor is started for the row that follows, so that one fault is one FAIL."""
+    if ctx.sensor and ctx.sensor.process and ctx.sensor.process.poll() is not None:
+        clear_away(ctx)
+        ctx.sensor = Portlid(ctx.lab, policy(ctx.phase), attach=ctx.attach).start()
+    function(ctx)
+    if ctx.sensor and ctx.sensor.process and (code := ctx.sensor.process.poll()) is not None:
+        raise AssertionError(f"the sensor died with {code}:\n{ctx.sensor.log()}")
+
+
+def clear_away(ctx):
+    """Kills what is left of the sensor, with its pins."""
+    if ctx.sensor and ctx.sensor.process:
+        ctx.sensor.abandon()
+        ctx.sensor.cli("detach", "--bpffs", ctx.sensor.bpffs, check=False)
 
 
 def run_mode(ctx, report):
     """Sensor up in monitor mode, all traffic, flip, all rows again, kill, restart, stop."""
     ctx.phase = "monitor"
     ctx.sensor = Portlid(ctx.lab, policy("monitor"), attach=ctx.attach)
-    if not report.run(f"{ctx.attach}/start", "S01", "ready within 1 s, attached as asked",
+    if not report.run(f"{ctx.attach}/start", "S01", "ready, attached as asked, monitor mode, eth0 only",
                       lambda: flip.starts(ctx)):
         return
     for module in (monitor, sockets, traffic, flip):
@@ -77,9 +95,7 @@ def run_all(options, report):
             try:
                 run_mode(ctx, report)
             finally:
-                if ctx.sensor and ctx.sensor.process:
-                    ctx.sensor.kill()
-                    ctx.sensor.cli("detach", "--bpffs", ctx.sensor.bpffs, check=False)
+                clear_away(ctx)
         ctx.attach, ctx.phase = "auto", "enforce"
         run_rows(ctx, report, foreign)
         if options.keep:

@@ -92,6 +92,13 @@ class Portlid:
         self.process.kill()
         self._reap(-signal.SIGKILL)
 
+    def abandon(self):
+        """Ends it whatever its state, without judging."""
+        process, self.process = self.process, None
+        process.kill()
+        process.wait()
+        self.lab.children.remove(process)
+
     def _reap(self, expect):
         process, self.process = self.process, None
         try:

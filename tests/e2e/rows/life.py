@@ -62,14 +62,14 @@ def broken_policies(path):
             file.truncate(100 << 20)  # a hole: 100 MB that cost nothing to make
 
     return [
-        ("unknown key", "6", lambda: write(good.replace("default:", "defualt:").encode())),
-        ("a mistyped port", "ports", lambda: write(good.replace("22/tcp", "70000/tcp").encode())),
-        ("not YAML", "policy.yaml", lambda: write(b"version: 1\nzones: [\n")),
+        ("unknown key", "defualt", lambda: write(good.replace("default:", "defualt:").encode())),
+        ("a mistyped port", "70000", lambda: write(good.replace("22/tcp", "70000/tcp").encode())),
+        ("not YAML", "YAML", lambda: write(b"version: 1\nzones: [\n")),
         ("not UTF-8", "UTF-8", lambda: write(b"version: 1\nmode: \xff\xfe\n")),
-        ("an alias", "a", lambda: write(b"version: 1\nmode: &a enforce\nsets: *a\n")),
+        ("an anchor and an alias", "not allowed", lambda: write(b"version: 1\nmode: &a enforce\nsets: *a\n")),
         ("no way in", "way in", lambda: write(policy("enforce").split("services")[0].encode())),
-        ("empty", "version", lambda: write(b"")),
-        ("world-writable", "writable", lambda: write(good.encode(), 0o666)),
+        ("empty", "empty", lambda: write(b"")),
+        ("world-writable", "writ", lambda: write(good.encode(), 0o666)),
         ("a symbolic link", "link", link),
         ("100 MB", "MiB", huge),
     ]
