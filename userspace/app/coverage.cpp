@@ -54,7 +54,7 @@ bool Coverage::wanted(const kernel::Interface& link) const {
            options_.interfaces.end();
 }
 
-std::map<std::uint32_t, policy::ZoneChoice> Coverage::choose() const {
+std::map<std::uint32_t, policy::ZoneChoice> Coverage::choose(const policy::Policy& model) const {
     std::map<std::uint32_t, policy::ZoneChoice> chosen;
     for (const auto& [index, link] : network_.interfaces) {
         if (!wanted(link)) continue;
@@ -66,10 +66,18 @@ std::map<std::uint32_t, policy::ZoneChoice> Coverage::choose() const {
                                            .bridge_port = link.master_is_bridge,
                                            .engine_bridge = link.engine_bridge,
                                            .uplink = uplinks_.contains(link.name)};
-        if (auto choice = policy::choose_zone(policies_.model(), facts, !uplinks_.empty()))
+        if (auto choice = policy::choose_zone(model, facts, !uplinks_.empty()))
             chosen.emplace(index, *choice);
     }
     return chosen;
+}
+
+std::vector<kernel::Sensor::ZoneOfInterface> Coverage::zones_under(
+    const policy::Policy& model) const {
+    std::vector<kernel::Sensor::ZoneOfInterface> zones;
+    for (const auto& [index, choice] : choose(model))
+        zones.push_back({index, static_cast<std::uint8_t>(choice.zone), choice.force_monitor});
+    return zones;
 }
 
 Result<> Coverage::check_named(const std::map<std::uint32_t, policy::ZoneChoice>& chosen) const {
@@ -102,7 +110,7 @@ Result<> Coverage::fill_tables() {
 
 Result<> Coverage::refresh(bool first) {
     if (auto filled = fill_tables(); !filled) return filled;
-    const auto chosen = choose();
+    const auto chosen = choose(policies_.model());
     if (first)
         if (auto named = check_named(chosen); !named) return named;
     drop_missing(chosen);

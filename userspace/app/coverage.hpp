@@ -33,6 +33,9 @@ public:
     // Reads the network, fills the host tables of the kernel and brings the attachments in line.
     // At the start (`first`) a named interface that is missing or in no zone is an error.
     [[nodiscard]] Result<> refresh(bool first = false);
+    // The zones that the attached interfaces would have under `model`.
+    [[nodiscard]] std::vector<kernel::Sensor::ZoneOfInterface> zones_under(
+        const policy::Policy& model) const;
     // Own addresses and networks only: what must be in the maps before anything is attached.
     [[nodiscard]] Result<> fill_tables();
     // Looks whether the links are still there; re-attaches and reports what is not.
@@ -50,7 +53,8 @@ public:
 
 private:
     [[nodiscard]] bool wanted(const kernel::Interface& link) const;
-    [[nodiscard]] std::map<std::uint32_t, policy::ZoneChoice> choose() const;
+    [[nodiscard]] std::map<std::uint32_t, policy::ZoneChoice> choose(
+        const policy::Policy& model) const;
     [[nodiscard]] Result<> check_named(
         const std::map<std::uint32_t, policy::ZoneChoice>& chosen) const;
     void remember_uplinks();

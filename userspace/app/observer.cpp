@@ -142,6 +142,7 @@ void Observer::join() {
     input.monitor_only = policies_.capped();
     exposures_ = inventory::join(input);
     stale_ = false;
+    ++joins_;
 }
 
 const std::vector<inventory::Exposure>& Observer::exposures() {
@@ -149,12 +150,15 @@ const std::vector<inventory::Exposure>& Observer::exposures() {
     return exposures_;
 }
 
-void Observer::settle() {
-    const auto& now = exposures();
-    for (const auto& change : inventory::diff(announced_, now))
+bool Observer::settle() {
+    (void)exposures();
+    if (joins_ == settled_) return false;
+    settled_ = joins_;
+    for (const auto& change : inventory::diff(announced_, exposures_))
         emitter_.emit(change.kind, change.severity,
                       inventory::change_body(emitter_.origin(), change));
-    announced_ = now;
+    announced_ = exposures_;
+    return true;
 }
 
 std::string Observer::inner_endpoint(const inventory::Exposure& exposure) const {

@@ -31,8 +31,8 @@ public:
     // Policy, interfaces or UFW may have changed.
     void invalidate() { stale_ = true; }
     // Joins again when something changed, and reports exposure.* for the difference. The first
-    // call reports what was there before the sensor.
-    void settle();
+    // call reports what was there before the sensor. True when it joined again.
+    bool settle();
 
     // The current join; fresh when anything changed since.
     [[nodiscard]] const std::vector<inventory::Exposure>& exposures();
@@ -62,6 +62,8 @@ private:
     std::vector<inventory::Exposure> exposures_;
     std::vector<inventory::Exposure> announced_;
     std::uint32_t host_netns_ = 0;
+    std::uint64_t joins_ = 0;    // how often the join was made
+    std::uint64_t settled_ = 0;  // the one whose changes were reported last
     bool stale_ = true;
 };
 

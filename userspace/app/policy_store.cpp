@@ -53,9 +53,11 @@ Result<> PolicyStore::load(std::vector<event::PolicyError>* errors) {
     return {};
 }
 
-Result<> PolicyStore::publish(kernel::Sensor* sensor) {
+Result<> PolicyStore::publish(kernel::Sensor* sensor,
+                              std::span<const kernel::Sensor::ZoneOfInterface> zones) {
     std::uint64_t generation = generation_ + 1;
     if (sensor != nullptr) {
+        sensor->place_interfaces(*next_.image, zones);
         auto published = sensor->publish(next_);
         if (!published) return pass_on(published.error(), "publish " + file_.string());
         generation = *published;

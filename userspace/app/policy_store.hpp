@@ -23,8 +23,12 @@ public:
     // Reads and compiles the file; on failure nothing changes and the Error (exit code 5) lists
     // every diagnostic. `errors` gets them one by one when given.
     [[nodiscard]] Result<> load(std::vector<event::PolicyError>* errors = nullptr);
-    // Puts what load() compiled in force through `sensor` (none: sockets only, kept here alone).
-    [[nodiscard]] Result<> publish(kernel::Sensor* sensor);
+    // What load() read and publish() has not put in force yet.
+    [[nodiscard]] const policy::Policy& loaded() const { return next_model_; }
+    // Puts what load() compiled in force through `sensor` (none: sockets only, kept here alone),
+    // together with the zones that attached interfaces have under it.
+    [[nodiscard]] Result<> publish(kernel::Sensor* sensor,
+                                   std::span<const kernel::Sensor::ZoneOfInterface> zones = {});
 
     [[nodiscard]] const policy::Policy& model() const { return model_; }
     [[nodiscard]] const policy::CompiledPolicy& compiled() const { return compiled_; }

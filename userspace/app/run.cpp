@@ -151,7 +151,7 @@ void Running::read_rings() {
         else
             verdicts->record(std::get<event::VerdictRecord>(*record));
     });
-    observer->settle();
+    if (observer->settle()) verdicts->complete();
     emitter->sinks().pump();
     if (server) server->wake_followers();
 }
@@ -180,7 +180,9 @@ void Running::reload() {
     const auto before = policies.generation();
     const std::string mode_before = policies.effective_mode();
     auto loaded = policies.load(&errors);
-    if (loaded) loaded = policies.publish(options.sockets_only ? nullptr : sensor.get());
+    if (loaded)
+        loaded = policies.publish(options.sockets_only ? nullptr : sensor.get(),
+                                  coverage->zones_under(policies.loaded()));
     if (!loaded) {
         spdlog::error("{}; generation {} stays in force", loaded.error().message, before);
         if (errors.empty())

@@ -16,6 +16,21 @@ bool matches(const kernel::RecentVerdict& entry, unsigned zone, int why, int ver
     return entry.key.zone == zone && entry.key.reason == why && entry.key.verdict == verdict;
 }
 
+// Names can still come: nobody is known, or a container only by its id.
+bool incomplete(const std::optional<event::TargetView>& target) {
+    return !target || (target->container && target->container->name.empty());
+}
+
+bool says_more(const std::optional<event::TargetView>& now,
+               const std::optional<event::TargetView>& before) {
+    if (!now) return false;
+    return !before || (now->container &&
+                       (!before->container || before->container->name != now->container->name));
+}
+
+constexpr std::uint64_t kPatienceNs = 5'000'000'000;
+constexpr std::size_t kMaxPending = 64;
+
 }  // namespace
 
 Verdicts::Verdicts(kernel::Sensor& sensor, PolicyStore& policies, Coverage& coverage,
@@ -46,7 +61,24 @@ void Verdicts::record(const event::VerdictRecord& verdict) {
         event::severity_of(verdict.why, verdict.verdict, view.target.has_value()));
     event.time = to_wall(verdict.time);
     event.body = event::verdict_body(emitter_.origin(), verdict, view);
-    emitter_.emit(std::move(event));
+    emitter_.emit(event);
+    if (!incomplete(view.target) || pending_.size() >= kMaxPending) return;
+    pending_.push_back({std::move(event), verdict, std::move(view)});
+}
+
+void Verdicts::complete() {
+    const auto now = boot_now();
+    while (!pending_.empty() && now.ns - pending_.front().record.time.ns > kPatienceNs)
+        pending_.pop_front();
+    for (auto& [event, record, view] : pending_) {
+        auto target = find_target_(record.protocol, record.destination, record.destination_port);
+        if (!says_more(target, view.target)) continue;
+        view.target = std::move(target);
+        ++event.rev;
+        event.severity = event::severity_of(record.why, record.verdict, true);
+        event.body = event::verdict_body(emitter_.origin(), record, view);
+        emitter_.emit(event);
+    }
 }
 
 std::map<Verdicts::Key, std::uint64_t> Verdicts::read_totals() const {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -26,6 +27,10 @@ public:
              FindTarget find_target);
 
     void record(const event::VerdictRecord& verdict);
+    // Verdicts whose target was not known when they were told: a listener or a container's name
+    // that has been learnt since goes out as an update (same id, next rev). Called when the
+    // inventory may have changed.
+    void complete();
     // Ends a window: what was counted and not sent as an event of its own becomes a summary.
     // Called every 10 s, and once at the end.
     void close_window();
@@ -42,12 +47,20 @@ private:
     void summarise(const SummaryKey& key, std::uint64_t count,
                    const std::vector<kernel::RecentVerdict>& recent);
 
+    // An event that may still learn whom its packet was for.
+    struct Pending {
+        event::Event event;
+        event::VerdictRecord record;
+        event::VerdictView view;
+    };
+
     kernel::Sensor& sensor_;
     PolicyStore& policies_;
     Coverage& coverage_;
     Emitter& emitter_;
     FindTarget find_target_;
     std::map<Key, Tally> tallies_;
+    std::deque<Pending> pending_;
     BootTime window_began_;
 };
 

@@ -132,6 +132,12 @@ std::uint64_t Sensor::generation() const {
     return impl_->generations.in_force();
 }
 
+void Sensor::place_interfaces(policy_image& image, std::span<const ZoneOfInterface> zones) const {
+    for (const auto& [ifindex, zone, force_monitor] : zones)
+        if (const auto slot = impl_->interfaces.slots().find(ifindex))
+            image.interface_zones[*slot] = IMAGE_ZONE(zone, force_monitor);
+}
+
 Result<std::uint64_t> Sensor::publish(const policy::CompiledPolicy& policy) {
     return impl_->generations.publish(policy);
 }

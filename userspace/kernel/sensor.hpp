@@ -85,6 +85,15 @@ public:
     [[nodiscard]] bool adopted() const;
     [[nodiscard]] std::uint64_t generation() const;  // in force; 0 = none
 
+    // Writes into an image that is about to be published which zone each attached interface has
+    // under it, so that zones and rules change in one step. Unknown interfaces are left out.
+    struct ZoneOfInterface {
+        std::uint32_t ifindex = 0;
+        std::uint8_t zone = 0;
+        bool force_monitor = false;
+    };
+    void place_interfaces(policy_image& image, std::span<const ZoneOfInterface> zones) const;
+
     // Copies the image into a new generation, reads it back, and switches with one write. The old
     // generation becomes the fallback. On failure the old one stays in force.
     [[nodiscard]] Result<std::uint64_t> publish(const policy::CompiledPolicy& policy);
