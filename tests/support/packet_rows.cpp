@@ -334,6 +334,19 @@ void add_fragments(Rows& rows) {
 
 }  // namespace
 
+policy::HostTables row_tables() {
+    policy::HostTables tables;
+    for (const char* own : {kHostV4, "192.0.2.2", kHostV6, "fe80::1"})
+        tables.own.insert(*IpAddress::parse(own));
+    const std::pair<const char*, std::uint32_t> networks[] = {
+        {"192.0.2.0/24", NETWORK_CONNECTED},  {"2001:db8::/64", NETWORK_CONNECTED},
+        {"fe80::/64", NETWORK_CONNECTED},     {"192.0.2.255/32", NETWORK_BROADCAST},
+        {"172.17.0.0/16", NETWORK_CONTAINER}, {"172.30.0.0/16", NETWORK_ROUTED}};
+    for (const auto& [prefix, kind] : networks) tables.networks[*Cidr::parse(prefix)] = kind;
+    tables.flows = row_flows();
+    return tables;
+}
+
 std::vector<PacketRow> packet_rows() {
     Rows rows;
     add_ports(rows);

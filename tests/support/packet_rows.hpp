@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "abi/maps.h"
+#include "policy/simulate.hpp"
 #include "support/packet.hpp"
 
 namespace portlid::test {
@@ -65,8 +66,16 @@ inline std::vector<flow_key> row_flows() {
             flow(kHostV6, "2001:db8:2::1", 77, 0, 58)};
 }
 
+inline std::uint64_t host_mac() {
+    std::uint64_t mac = 0;
+    for (std::size_t i = 0; i < kHostMac.size(); ++i)
+        mac |= static_cast<std::uint64_t>(kHostMac[i]) << (8 * i);
+    return mac;
+}
+
 // Own: kHostV4, 192.0.2.2, kHostV6, fe80::1. On link: 192.0.2.0/24, 2001:db8::/64, fe80::/64.
 // Containers: 172.17.0.0/16, and 172.30.0.0/16, which the policy routes.
+policy::HostTables row_tables();
 std::vector<PacketRow> packet_rows();
 
 }  // namespace portlid::test

@@ -135,7 +135,7 @@ IpAddress some_own_address(HostTables& tables, Family family) {
 }  // namespace
 
 Judgement judge_frame(const CompiledPolicy& policy, const HostTables& tables, unsigned zone,
-                      std::span<const std::uint8_t> bytes, bool layer3) {
+                      std::span<const std::uint8_t> bytes, bool layer3, std::uint64_t own_mac) {
     const auto own = own_addresses(tables);
     const auto networks = network_list(tables);
     native_tables native{};
@@ -154,6 +154,7 @@ Judgement judge_frame(const CompiledPolicy& policy, const HostTables& tables, un
     packet.tables = &native;
     packet.length_bytes = static_cast<__u32>(bytes.size());
     packet.layer3 = layer3 ? 1 : 0;
+    packet.own_mac = own_mac;
     packet_facts facts{};
     const auto judged = judge(&packet, policy.image.get(), zone, &facts);
     return {static_cast<verdict_word>(judged.verdict), static_cast<reason>(judged.reason),

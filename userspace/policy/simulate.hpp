@@ -37,10 +37,11 @@ struct Probe {
     HostPort port;
 };
 
-// Judges a whole frame (Ethernet, or IP when `layer3`) as if it came in through `zone`.
+// Judges a whole frame (Ethernet, or IP when `layer3`) as if it came in through `zone`. `own_mac`:
+// the interface's address, first byte lowest; 0 = every station is ours.
 [[nodiscard]] Judgement judge_frame(const CompiledPolicy& policy, const HostTables& tables,
                                     unsigned zone, std::span<const std::uint8_t> frame,
-                                    bool layer3 = false);
+                                    bool layer3 = false, std::uint64_t own_mac = 0);
 // Builds the frame for `probe` and judges it.
 [[nodiscard]] Judgement judge_probe(const CompiledPolicy& policy, const HostTables& tables,
                                     const Probe& probe);
