@@ -58,7 +58,7 @@ def run_rows(ctx, report, module):
 def watched(ctx, function):
     """The row, with a sensor that lives: a row that a dead sensor passes says nothing. After a
     death, a new sensor is started for the row that follows, so that one fault is one FAIL."""
-    if ctx.sensor and ctx.sensor.process and ctx.sensor.process.poll() is not None:
+    if ctx.needs_sensor and (not ctx.sensor.process or ctx.sensor.process.poll() is not None):
         clear_away(ctx)
         ctx.sensor = Portlid(ctx.lab, policy(ctx.phase), attach=ctx.attach).start()
     function(ctx)
@@ -70,6 +70,7 @@ def clear_away(ctx):
     """Kills what is left of the sensor, with its pins."""
     if ctx.sensor and ctx.sensor.process:
         ctx.sensor.abandon()
+    if ctx.sensor and ctx.sensor.pins():
         ctx.sensor.cli("detach", "--bpffs", ctx.sensor.bpffs, check=False)
 
 
@@ -80,6 +81,7 @@ def run_mode(ctx, report):
     if not report.run(f"{ctx.attach}/start", "S01", "ready, attached as asked, monitor mode, eth0 only",
                       lambda: flip.starts(ctx)):
         return
+    ctx.needs_sensor = True
     for module in (monitor, sockets, traffic, flip):
         run_rows(ctx, report, module)
     ctx.phase = "enforce"
@@ -95,6 +97,7 @@ def run_all(options, report):
             try:
                 run_mode(ctx, report)
             finally:
+                ctx.needs_sensor = False
                 clear_away(ctx)
         ctx.attach, ctx.phase = "auto", "enforce"
         run_rows(ctx, report, foreign)

@@ -8,7 +8,7 @@ import socket
 import struct
 import time
 
-from .wait import until
+from .wait import PATIENCE, until
 
 
 def family_of(address):
@@ -32,7 +32,7 @@ def tcp(ns, address, port, timeout=1.0):
 def reach(ns, address, port, kind="tcp"):
     """True when a handshake (or a UDP echo) succeeds within 3 s."""
     if kind == "tcp":
-        return tcp(ns, address, port, timeout=3.0) == "open"
+        return tcp(ns, address, port, timeout=3.0 * PATIENCE) == "open"
     return any(udp_ask(ns, address, port) for _ in range(3))
 
 
@@ -45,7 +45,7 @@ def no_reach(ns, address, port, kind="tcp"):
 
 def udp_ask(ns, address, port, payload=b"are you there?", timeout=0.5):
     with ns.socket(family_of(address), socket.SOCK_DGRAM) as s:
-        s.settimeout(timeout)
+        s.settimeout(timeout * PATIENCE)
         try:
             s.connect((address, port))
             s.send(payload)
@@ -58,7 +58,7 @@ def http_get(ns, address, port, path="/", timeout=3.0):
     """The body of a 200 answer, else None."""
     try:
         with ns.socket(family_of(address)) as s:
-            s.settimeout(timeout)
+            s.settimeout(timeout * PATIENCE)
             s.connect((address, port))
             s.sendall(f"GET {path} HTTP/1.0\r\nHost: lab\r\n\r\n".encode())
             answer = b"".join(iter(lambda: s.recv(65536), b""))
@@ -81,7 +81,7 @@ def dns(ns, server, count, source_ports=None, retry=False):
             if source_ports:
                 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 s.bind(("", source_ports[number % len(source_ports)]))
-            s.settimeout(2.0)
+            s.settimeout(2.0 * PATIENCE)
             identity = random.getrandbits(16)
             s.sendto(dns_query(identity, "lab.example"), (server, 53))
             try:
@@ -122,7 +122,7 @@ class Session:
 
     def __init__(self, ns, address, port):
         self.socket = ns.socket(family_of(address))
-        self.socket.settimeout(3.0)
+        self.socket.settimeout(3.0 * PATIENCE)
         self.socket.connect((address, port))
         assert self.alive(), f"session to {address}:{port} does not even start"
 

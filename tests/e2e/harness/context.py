@@ -13,7 +13,7 @@ def policy(mode, *opened, extra=""):
     """P0 of the matrix plus `opened` ports. The uplink is found, not named."""
     ports = ", ".join(PORTS_OF_P0 + opened)
     return (f"version: 1\nmode: {mode}\n"
-            "zones:\n  public:\n    interfaces: [uplink]\n    default: drop\n    existing: 10m\n"
+            "zones:\n  public:\n    interfaces: [uplink]\n    default: drop\n"
             f"services:\n  - name: open\n    ports: [{ports}]\n{extra}")
 
 
@@ -23,6 +23,7 @@ class Context:
     attach: str = "auto"
     phase: str = ""
     sensor: Portlid = None
+    needs_sensor: bool = False  # rows of a packet mode share one; others start their own
     baseline: dict = dataclasses.field(default_factory=dict)
     kept: dict = dataclasses.field(default_factory=dict)
 

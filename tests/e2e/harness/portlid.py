@@ -13,7 +13,7 @@ import subprocess
 import time
 
 from .lab import ROOT
-from .wait import until
+from .wait import PATIENCE, until
 
 BINARY = pathlib.Path(os.environ.get("PORTLID", ROOT / "build/portlid"))
 _numbers = itertools.count(1)
@@ -21,7 +21,7 @@ _numbers = itertools.count(1)
 
 class _UnixConnection(http.client.HTTPConnection):
     def __init__(self, path):
-        super().__init__("portlid", timeout=5)
+        super().__init__("portlid", timeout=5 * PATIENCE)
         self._path = str(path)
 
     def connect(self):
@@ -65,19 +65,23 @@ class Portlid:
         with open(self.log_path, "ab") as log:
             started = time.monotonic()
             self.process = self.lab.spawn("host", *self.command, stdout=log, stderr=log)
-        until("the sensor is ready", self._ready_or_dead, seconds=15, pause=0.005)
+        try:
+            until("the sensor is ready", self._ready_or_dead, seconds=15, pause=0.005)
+        except AssertionError as error:
+            self.abandon()
+            raise AssertionError(f"{error}\n{self.log()}") from error
         self.ready_seconds = time.monotonic() - started
         return self
 
     def _ready_or_dead(self):
         if self.process.poll() is not None:
-            raise AssertionError(f"portlid ended with {self.process.returncode}:\n{self.log()}")
+            raise AssertionError(f"portlid ended with {self.process.returncode}")
         try:
             return self.get("status")["ready"]
         except (OSError, http.client.HTTPException):
             return False
 
-    def run_to_end(self, timeout=20):
+    def run_to_end(self, timeout=60):
         """For starts that must fail (or --once): exit code and what it said."""
         return self.lab.run("host", *self.command, check=False, timeout=timeout)
 
@@ -102,11 +106,11 @@ class Portlid:
     def _reap(self, expect):
         process, self.process = self.process, None
         try:
-            code = process.wait(timeout=10)
+            code = process.wait(timeout=10 * PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            code = "no end within 10 s"
+            code = "no end in time"
         self.lab.children.remove(process)
         if code != expect:
             raise AssertionError(f"portlid ended with {code}, not {expect}:\n{self.log()}")

@@ -139,7 +139,6 @@ def stopped(ctx):
 
 @row("E16", "detach removes what a killed sensor left")
 def detached(ctx):
-    ctx.sensor = Portlid(ctx.lab, policy("enforce"), attach=ctx.attach).start()
     held = held_objects(ctx.sensor.process.pid)
     assert no_reach(ctx.ns["cli"], HOST4, 8080)
     ctx.sensor.kill()

@@ -85,7 +85,7 @@ def host_service(ctx):
     ctx.lab.ufw("allow", "9000/tcp")
     try:
         assert no_reach(ctx.ns["cli"], HOST4, 9000)
-        assert ufw_says(ctx, 9000) == {"allow"}, ctx.sensor.ports(port=9000)
+        until("ports says that ufw allows 9000", lambda: ufw_says(ctx, 9000) == {"allow"})
         ctx.enforce("9000/tcp")
         assert reach(ctx.ns["cli"], HOST4, 9000) and reach(ctx.ns["cli"], HOST6, 9000)
     finally:

@@ -31,26 +31,30 @@ def listens(ctx, port):
 
 @row("D01", "a bind that fails with EADDRINUSE opens no exposure and gives no listen event")
 def failed_bind(ctx):
+    earlier = len(ctx.sensor.events())
     first = ctx.lab.echo_server("host", 9100)
     try:
         until("ports lists 9100", lambda: len(listens(ctx, 9100)) == 2)
         second = ctx.lab.run("host", ctx.lab.directory / "image/bin/lab_echo", 9100, check=False)
         assert second.returncode == 1, second
         sentinel = ctx.lab.echo_server("host", 9101)
-        ctx.sensor.wait_event("9101 listens", lambda e: listen_event(e, 9101))
+        until("9101 listens", lambda: listen_events(ctx, earlier, 9101))
         ctx.lab.end(sentinel)
-        said = [e for e in ctx.sensor.events("socket.listen") if listen_event(e, 9100)]
+        said = listen_events(ctx, earlier, 9100)
         assert {e["process"]["pid"] for e in said} == {first.pid}, said
         assert {i["holder"]["pid"] for i in listens(ctx, 9100)} == {first.pid}
     finally:
         ctx.lab.end(first)
     until("9100 is gone from ports", lambda: not listens(ctx, 9100))
-    ctx.sensor.wait_event("exposure.closed of 9100", lambda e: e["kind"] == "exposure.closed" and
-                          e["port"] == 9100)
+    until("exposure.closed of 9100 in both families", lambda: 2 == len(
+        [e for e in ctx.sensor.events()[earlier:] if e["kind"] == "exposure.closed" and
+         e["port"] == 9100 and e["transport"] == "tcp"]))
 
 
-def listen_event(event, port):
-    return event["kind"] == "socket.listen" and event["socket"]["port"] == port
+def listen_events(ctx, earlier, port):
+    """Those for `port` among the events after the first `earlier`."""
+    return [e for e in ctx.sensor.events()[earlier:] if e["kind"] == "socket.listen" and
+            e["socket"]["port"] == port]
 
 
 @row("D03", ":: dual stack is both families, V6ONLY is v6, v4-mapped is v4 only")
