@@ -3,6 +3,7 @@
 // take away. Frames go over a veth pair inside the test's own network namespace.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fmt/format.h>
 #include <linux/bpf.h>
 #include <linux/if_packet.h>
 #include <sys/socket.h>
@@ -285,7 +286,7 @@ TEST_F(AttachTest, WithMoreInterfacesThanRoomTheLastOnesSaySo) {
     std::string why;
     for (unsigned i = 0; i < INTERFACE_SLOTS + 4; ++i) {
         const auto name = "d" + std::to_string(i);
-        ASSERT_EQ(shell("ip link add " + name + " type bridge && ip link set " + name + " up"), 0);
+        ASSERT_EQ(shell(fmt::format("ip link add {0} type bridge && ip link set {0} up", name)), 0);
         const auto state = sensor_->attach_interface(request(name.c_str(), AttachKind::Tc));
         attached += state.attached ? 1 : 0;
         if (!state.attached) why = state.why;

@@ -182,7 +182,8 @@ TEST_F(DatapathTest, EveryBaseHookIsAttachedAndOptionalOnesSayWhyNot) {
     for (const auto& hook : sensor_->hooks()) {
         SCOPED_TRACE(hook.name);
         if (hook.name.starts_with("lsm_"))
-            EXPECT_TRUE(hook.state == "attached" || (hook.state == "unavailable" && hook.why != ""))
+            EXPECT_TRUE(hook.state == "attached" ||
+                        (hook.state == "unavailable" && !hook.why.empty()))
                 << hook.state;
         else
             EXPECT_EQ(hook.state, "attached") << hook.why;

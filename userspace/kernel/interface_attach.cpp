@@ -196,7 +196,7 @@ Result<> InterfaceHooks::try_classic(Hooks& hooks, Direction direction) {
     const int program = in ? programs_.tc_in : programs_.tc_out;
     auto made_qdisc = attach_classic(ifindex, direction, program);
     if (!made_qdisc) {
-        ::rmdir(marker.c_str());
+        if (!hooks.classic_in && !hooks.classic_out) ::rmdir(marker.c_str());
         return pass_on(std::move(made_qdisc.error()));
     }
     if (*made_qdisc) ::mkdir((marker / "qdisc").c_str(), 0700);
