@@ -64,13 +64,16 @@ lab_kill_all() {
     wait_for 10 lab_cgroup_empty || die "processes of lab '$LAB' do not end" "cat $LAB_CGROUP/cgroup.procs"
 }
 
-# Containers leave directories under every hierarchy of a hybrid machine.
+# Containers leave directories under every hierarchy of a hybrid machine; a task that is just dying
+# keeps its directory busy for a moment.
 lab_remove_cgroups() {
     local top
     for top in /sys/fs/cgroup/portlid-"$LAB" /sys/fs/cgroup/*/portlid-"$LAB"; do
-        [ ! -d "$top" ] || find "$top" -depth -type d -exec rmdir {} +
+        [ ! -d "$top" ] || wait_for 10 lab_remove_tree "$top" ||
+            die "cannot remove $top" "cat $top/cgroup.procs"
     done
 }
+lab_remove_tree() { find "$1" -depth -type d -exec rmdir {} + && [ ! -d "$1" ]; }
 
 lab_show_logs() {
     local log

@@ -79,8 +79,7 @@ ip_bytes IpAddress::to_bytes() const {
 std::string IpAddress::to_string() const {
     std::array<char, INET6_ADDRSTRLEN> buffer{};
     const bool v4 = family() == Family::IPv4;
-    inet_ntop(v4 ? AF_INET : AF_INET6, bytes_.data() + (v4 ? 12 : 0), buffer.data(),
-              buffer.size());
+    inet_ntop(v4 ? AF_INET : AF_INET6, bytes_.data() + (v4 ? 12 : 0), buffer.data(), buffer.size());
     return buffer.data();
 }
 

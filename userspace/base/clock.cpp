@@ -44,8 +44,7 @@ WallTime to_wall(BootTime instant) {
 std::string to_rfc3339(WallTime time) {
     const auto total = time.time_since_epoch().count();
     const auto seconds = static_cast<std::time_t>(total / 1'000'000'000);
-    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:09}Z", fmt::gmtime(seconds),
-                       total % 1'000'000'000);
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:09}Z", fmt::gmtime(seconds), total % 1'000'000'000);
 }
 
 std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {

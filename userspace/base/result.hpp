@@ -23,8 +23,8 @@ enum class ExitCode : int {
 };
 
 struct Error {
-    std::string message;                 // what failed, on which object, and why
-    std::string hint;                    // the next thing to type or look at; may be empty
+    std::string message;  // what failed, on which object, and why
+    std::string hint;     // the next thing to type or look at; may be empty
     ExitCode code = ExitCode::Failed;
     int errno_value = 0;
 

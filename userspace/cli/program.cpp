@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/text.hpp"
+#include "cli/context.hpp"
 
 namespace portlid::cli {
 

@@ -51,8 +51,6 @@ struct PublishedView {
 enum class Scope : std::uint8_t { Public, Zone, Host, Container };
 [[nodiscard]] const char* to_string(Scope scope);  // "public", "zone", "host", "container"
 
-// ---- socket.* ---------------------------------------------------------------------------------
-
 struct SocketView {
     ProcessView process;
     std::optional<ContainerView> container;
@@ -68,8 +66,6 @@ struct SocketView {
 // The two parts, for documents that are not events.
 [[nodiscard]] Json socket_json(const SocketFacts& socket);
 [[nodiscard]] Json process_json(const TaskFacts& task, const ProcessView& view);
-
-// ---- net.* ------------------------------------------------------------------------------------
 
 struct RuleView {
     std::string name;
@@ -119,7 +115,6 @@ struct SummaryView {
 [[nodiscard]] Json summary_body(const Origin& origin, const SummaryView& view);
 
 // ---- exposure.* -------------------------------------------------------------------------------
-
 struct ReachView {
     std::string zone;
     std::string now;  // "open", "restricted", "closed"
@@ -151,7 +146,6 @@ struct ExposureView {
 [[nodiscard]] Json exposure_body(const Origin& origin, const ExposureView& view);
 
 // ---- policy.*, mode.*, coverage.*, container.synced -------------------------------------------
-
 [[nodiscard]] Json policy_loaded_body(const Origin& origin, const std::string& file,
                                       const std::string& mode, std::uint64_t previous_generation);
 
@@ -179,7 +173,6 @@ struct PolicyError {
                                          std::size_t containers, const std::string& problem);
 
 // ---- sensor.* ---------------------------------------------------------------------------------
-
 struct LostCounts {
     std::uint64_t ring = 0;
     std::uint64_t queue = 0;

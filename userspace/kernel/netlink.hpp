@@ -21,7 +21,7 @@ struct Interface {
     std::string name;
     std::string kind;  // IFLA_INFO_KIND, "" for hardware
     std::array<std::uint8_t, 6> mac{};
-    std::uint16_t type = 0;  // ARPHRD_*
+    std::uint16_t type = 0;    // ARPHRD_*
     std::uint32_t master = 0;  // ifindex of the bridge or bond it is a port of; 0 = none
     bool up = false;
     bool loopback = false;
@@ -33,9 +33,9 @@ struct Interface {
 };
 
 struct NetworkState {
-    std::map<std::uint32_t, Interface> interfaces;       // by ifindex
-    std::set<IpAddress> own;                             // every local address
-    std::map<Cidr, std::uint32_t> networks;              // NETWORK_CONNECTED/CONTAINER/BROADCAST
+    std::map<std::uint32_t, Interface> interfaces;  // by ifindex
+    std::set<IpAddress> own;                        // every local address
+    std::map<Cidr, std::uint32_t> networks;         // NETWORK_CONNECTED/CONTAINER/BROADCAST
 };
 
 [[nodiscard]] Result<NetworkState> read_network_state();

@@ -12,4 +12,4 @@ def names_web(event, verdict, source):
 
 
 def ufw_says(ctx, port):
-    return {i["ufw"] for i in ctx.sensor.ports(port=port, host_netns=True)}
+    return {i["ufw"] for i in ctx.sensor.ports(port=port, transport="tcp", host_netns=True)}

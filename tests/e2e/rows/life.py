@@ -101,15 +101,19 @@ def killed(ctx):
     before = ctx.sensor.packets()
     with Prober(ctx, (8080,), period=0.001) as prober:
         prober.after(300)
+        stages = {"killed": prober.sent}
         ctx.sensor.kill()
         assert ctx.sensor.pins(), "no pins outlive the daemon"
         prober.after(700)
         assert session.alive(), "a session to an open port died with the daemon"
         old = ctx.sensor
+        stages["restarted"] = prober.sent
         ctx.sensor = Portlid(ctx.lab, policy("enforce"), attach=ctx.attach, like=old).start()
+        stages["ready"] = prober.sent
         prober.after(500)
     after = ctx.sensor.packets()
-    assert not prober.answers, f"{len(prober.answers)} of {prober.sent} probes were answered"
+    leaks = sorted(batch for batch, _ in prober.answers)
+    assert not leaks, f"{len(leaks)} of {prober.sent} probes leaked: {leaks[:5]}, with {stages}"
     assert ctx.lab.container_log("web") == log
     dropped = after["by_reason"]["no_service"] - before["by_reason"].get("no_service", 0)
     assert dropped == prober.sent, f"{prober.sent} probes, {dropped} counted as no_service"

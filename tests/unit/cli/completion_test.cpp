@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "cli/context.hpp"
 #include "support.hpp"
 
 namespace portlid::cli {

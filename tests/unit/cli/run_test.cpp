@@ -53,7 +53,7 @@ TEST_F(Cli, PassesEveryFlagOfRunOn) {
     EXPECT_THAT(options.docker, ElementsAre("unix:///d"));
     EXPECT_EQ(options.on_exit, app::OnExit::Keep);
     EXPECT_TRUE(options.show_ports);
-    EXPECT_EQ(options.output, OutputFormat::Wide);
+    EXPECT_EQ(options.output, app::OutputFormat::Wide);
     EXPECT_TRUE(options.color);
 }
 

@@ -167,16 +167,15 @@ TEST(StatusView, SaysWhatAnOperatorMustNotMiss) {
 }
 
 TEST(ExplainView, WalksThroughTheStepsAndConcludes) {
-    const auto document = Json::parse(R"({"schema":"portlid.explain/v1","verdict":"would_drop",
+    const auto document = Json::parse(R"x({"schema":"portlid.explain/v1","verdict":"would_drop",
       "enforced":"drop","reason":"no_service","rule":{"name":"public default",
       "source":"policy.yaml:6"},"steps":[{"where":"eth0 (zone public)","outcome":"would_drop",
-      "why":"no service"},{"where":"docker","outcome":"DNAT","why":"-> 172.18.0.3:5432"}]
-})");
+      "why":"no service"},{"where":"docker","outcome":"DNAT","why":"-> 172.18.0.3:5432"}]})x");
     const auto text = explain_text(document, false);
-EXPECT_THAT(text, HasSubstr(" 1 eth0 (zone public)  would_drop  no service\n"));
-EXPECT_THAT(text, HasSubstr(" 2 docker              DNAT        -> 172.18.0.3:5432\n"));
-EXPECT_THAT(text, HasSubstr("=> would be dropped: no_service"));
-EXPECT_THAT(text, HasSubstr("rule: public default (policy.yaml:6)"));
+    EXPECT_THAT(text, HasSubstr(" 1 eth0 (zone public)  would_drop  no service\n"));
+    EXPECT_THAT(text, HasSubstr(" 2 docker              DNAT        -> 172.18.0.3:5432\n"));
+    EXPECT_THAT(text, HasSubstr("=> would be dropped: no_service"));
+    EXPECT_THAT(text, HasSubstr("rule: public default (policy.yaml:6)"));
 }
 
 TEST(Table, QuotesCsvAsRfc4180Says) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 
 #include "unit/inventory/fixtures.hpp"
 
@@ -415,6 +416,19 @@ TEST(Unused, OneListenerAnywhereInAWideRangeUsesIt) {
     for (const auto& item : join(input)) EXPECT_NE(item.verdict, ExposureVerdict::Unused);
 }
 
+TEST(Unused, TcpAndUdpPortsAreToldApart) {
+    const LoadedPolicy policy(
+        "version: 1\nzones:\n  public: { interfaces: [uplink], default: drop }\nservices:\n"
+        "  - { name: dns, ports: [53/tcp, 53/udp, 65535/udp] }\n");
+    auto input = input_of({listener("0.0.0.0", 53, IPPROTO_UDP)});
+    policy.put_into(input);
+    std::vector<std::pair<unsigned, unsigned>> unused;
+    for (const auto& item : join(input))
+        if (item.verdict == ExposureVerdict::Unused)
+            unused.emplace_back(item.protocol, item.port.value);
+    EXPECT_EQ(unused, (std::vector<std::pair<unsigned, unsigned>>{{6, 53}, {17, 65535}}));
+}
+
 // ---- size ------------------------------------------------------------------------------------
 
 TEST(Join, HandlesTenThousandListenersAndPublishesInATenthOfASecond) {
@@ -433,9 +447,10 @@ TEST(Join, HandlesTenThousandListenersAndPublishesInATenthOfASecond) {
     input.engines = {engine(containers)};
     input.zones = {{0, "public", false, false}};
     input.ufw = ufw("allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n");
-    const auto begin = std::chrono::steady_clock::now();
+    // CPU time: other processes of a busy machine are not the join's doing.
+    const auto begin = std::clock();
     const auto items = join(input);
-    const auto took = std::chrono::steady_clock::now() - begin;
+    const auto took = std::chrono::milliseconds((std::clock() - begin) * 1000 / CLOCKS_PER_SEC);
     EXPECT_EQ(items.size(), 10000U);
     EXPECT_TRUE(
         std::all_of(items.begin(), items.end(), [](auto& i) { return i.holder->container; }));
