@@ -20,7 +20,7 @@ from harness.rows import Report, rows_of
 from rows import flip, foreign, forged, life, monitor, published, sockets, traffic
 
 NEEDED = ("dockerd", "docker", "ufw", "iptables", "dnsmasq", "busybox", "ip", "nsenter", "bpftool")
-
+LAB = f"e2e-{os.getpid()}"
 
 def missing():
     if os.geteuid() != 0:
@@ -90,7 +90,7 @@ def run_mode(ctx, report):
 
 
 def run_all(options, report):
-    with Lab() as lab:
+    with Lab(LAB) as lab:
         ctx = Context(lab)
         furnish(ctx)
         for ctx.attach in options.modes.split(","):
@@ -116,14 +116,14 @@ def main():
               "0 passed, 0 failed, 1 skipped")
         return 77
     report = Report(set(options.rows.split(",")) | {"S01", "F01"} if options.rows else None)
-    before = machine.snapshot()
+    before = machine.snapshot(LAB)
     run_all(options, report)
     report.run("machine", "Z01", "the machine is as it was found", lambda: as_found(before))
     return report.finish()
 
 
 def as_found(before):
-    left = machine.differences(before, machine.snapshot())
+    left = machine.differences(before, machine.snapshot(LAB))
     assert not left, "\n".join(left)
 
 

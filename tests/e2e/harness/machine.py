@@ -18,8 +18,8 @@ def _rules(command):
     return [line.split("[")[0] for line in _output(command) if not line.startswith("#")]
 
 
-def _lab_processes():
-    """Processes that only a lab starts; other people's are not looked at."""
+def _lab_processes(lab):
+    """Processes of this run's lab; those of a lab next door are not looked at."""
     found = []
     for path in glob.glob("/proc/[0-9]*/cgroup"):
         try:
@@ -29,7 +29,7 @@ def _lab_processes():
                 command = file.read().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if "/portlid-e2e" in text and command:
+        if f"/portlid-{lab}" in text and command:
             found.append(f"{os.path.basename(os.path.dirname(path))} {command}")
     return found
 
@@ -39,8 +39,8 @@ def _links():
     return [line for line in _output("ip", "-o", "-d", "link") if line]
 
 
-def snapshot():
-    """What may not change, by topic."""
+def snapshot(lab):
+    """What may not change, by topic; `lab` is the name of the lab of this run."""
     return {
         "links": _links(),
         "addresses": [" ".join(l.split()[:4]) for l in _output("ip", "-o", "address")],
@@ -51,8 +51,8 @@ def snapshot():
         "mounts": sorted(_output("findmnt", "-rn", "-o", "TARGET,FSTYPE")),
         "bpf pins": sorted(p for p in glob.glob("/sys/fs/bpf/**", recursive=True)),
         "bpf programs of portlid": [l for l in _output("bpftool", "link") if "portlid" in l],
-        "cgroups": sorted(p for p in glob.glob("/sys/fs/cgroup/**/portlid-e2e*", recursive=True)),
-        "processes": _lab_processes(),
+        "cgroups": sorted(p for p in glob.glob(f"/sys/fs/cgroup/**/portlid-{lab}", recursive=True)),
+        "processes": _lab_processes(lab),
         "files of ufw and docker": [
             f"{p} {os.stat(p).st_mtime_ns}" for p in
             sorted(glob.glob("/etc/ufw/**", recursive=True) + glob.glob("/etc/docker/**") +
