@@ -48,10 +48,10 @@ def start(lab, text, **more):
 def broken_policy(lab):
     good = policy("enforce")
     cases = [("unknown key", good.replace("default:", "defualt:"), ("policy.yaml:6", "defualt")),
-             ("bad port", good.replace("22/tcp", "70000/tcp"), ("policy.yaml:10", "70000")),
+             ("bad port", good.replace("22/tcp", "70000/tcp"), ("policy.yaml:9", "70000")),
              ("no version", good.replace("version: 1\n", ""), ("policy.yaml", "version")),
              ("no way in", good.split("services")[0], ("way in",)),
-             ("two keys", good + "mode: monitor\n", ("policy.yaml:11", "mode"))]
+             ("two keys", good + "mode: monitor\n", ("policy.yaml:10", "mode"))]
     for name, text, words in cases:
         sensor, done = start(lab, text)
         try:

@@ -4,6 +4,7 @@ SYN it was, so an answer is never mistaken for that of another. Sending is a pro
 a batch that a busy interpreter stretches would say nothing about one instant."""
 
 import multiprocessing
+import random
 import socket
 import threading
 import time
@@ -29,6 +30,8 @@ class Prober:
         self.watch.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
         with frames.Wire(ctx.ns["host"]) as host:
             self.host_mac = host.mac
+        # Hosts repeat a SYN-ACK for a minute: those of an earlier prober must not look like ours.
+        self.first_sequence = random.getrandbits(32)
         self.count = _fork.Value("L", 0)
         self.stretched = _fork.Array("B", MOST_BATCHES, lock=False)
         self.running = _fork.Value("b", 1)
@@ -62,7 +65,7 @@ class Prober:
     def _frame(self, batch, position):
         source_port = 20000 + (batch * len(self.ports) + position) % 40000
         segment = frames.tcp(CLI2_4, HOST4, source_port, self.ports[position],
-                             sequence=batch * 4 + position)
+                             sequence=self.first_sequence + batch * 4 + position)
         return frames.ethernet(self.host_mac, self.wire.mac,
                                frames.ipv4(CLI2_4, HOST4, frames.TCP, segment))
 
@@ -85,7 +88,11 @@ class Prober:
             frame = self.watch.receive(0.1)
             facts = frames.tcp_facts(frame) if frame else None
             if facts and facts[0] == HOST4 and facts[2] in self.ports:
-                batch, position = divmod(facts[6] - 1, 4)
-                self.answers.setdefault((batch, position), facts[4])
+                self._note(facts[6] - 1, facts[4])
             if not self.running.value:
                 quiet_since = quiet_since or time.monotonic()
+
+    def _note(self, sequence, flags):
+        batch, position = divmod((sequence - self.first_sequence) % (1 << 32), 4)
+        if batch <= self.sent and position < len(self.ports):
+            self.answers.setdefault((batch, position), flags)
