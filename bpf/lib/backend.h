@@ -20,6 +20,19 @@
 #define CONNTRACK_ORIGINAL 1
 #define CONNTRACK_REPLY 2
 
+// An index that the verifier can see is below a power of two. Without the barrier the compiler
+// drops a mask that it can prove useless, and Linux 6.1's verifier does not find the same proof.
+#ifdef __bpf__
+#define bounded(index, limit)                   \
+    ({                                          \
+        __u32 bounded_index = (index);          \
+        asm volatile("" : "+r"(bounded_index)); \
+        bounded_index&(__u32)((limit)-1);       \
+    })
+#else
+#define bounded(index, limit) ((__u32)(index) & (__u32)((limit)-1))
+#endif
+
 #define BUDGET_FRAGMENT 1u
 #define BUDGET_ICMP_ERROR 2u
 

@@ -14,7 +14,7 @@ static __always_inline __u32 destination_class(const struct policy_image* image,
     __u32 hash = hash_address(address);
     for (__u32 probe = 0; probe < DESTINATION_PROBES; probe++) {
         const struct destination_slot* slot =
-            &image->destinations[(hash + probe) & (DESTINATION_SLOTS - 1)];
+            &image->destinations[bounded(hash + probe, DESTINATION_SLOTS)];
         if (!slot->class_id) return 0;
         if (same_address(&slot->address, address)) return slot->class_id;
     }
@@ -23,7 +23,7 @@ static __always_inline __u32 destination_class(const struct policy_image* image,
 
 static __always_inline const struct decision* decision_at(const struct policy_image* image,
                                                           __u32 index) {
-    return &image->decisions[index & (MAX_DECISIONS - 1)];
+    return &image->decisions[bounded(index, MAX_DECISIONS)];
 }
 
 static __always_inline const struct decision* zone_decision(const struct policy_image* image,
@@ -37,15 +37,15 @@ static __always_inline const struct decision* port_decision(
     const struct frame* frame, const struct policy_image* image, __u32 zone_index, __u8 protocol,
     __u16 port_host, const struct ip_bytes* source, const struct ip_bytes* destination,
     __u8 family) {
-    const struct zone_rules* zone = &image->zones[zone_index & (MAX_ZONES - 1)];
-    __u32 set_index =
-        image->ports[zone_index & (MAX_ZONES - 1)][protocol == PROTOCOL_UDP][port_host];
+    const struct zone_rules* zone = &image->zones[bounded(zone_index, MAX_ZONES)];
+    __u32 set_index = image->ports[bounded(zone_index, MAX_ZONES)][protocol == PROTOCOL_UDP]
+                                  [bounded(port_host, PORTS)];
     const struct rule_set* set;
     __u32 cell;
     if (!set_index) return zone_decision(image, zone);
-    set = &image->rule_sets[set_index & (MAX_RULE_SETS - 1)];
+    set = &image->rule_sets[bounded(set_index, MAX_RULE_SETS)];
     cell = set->first_cell;
     if (set->destination_span > 1) cell += destination_class(image, destination) * set->source_span;
     if (set->source_span > 1) cell += source_class(frame, image, source, family);
-    return decision_at(image, image->cells[cell & (MAX_CELLS - 1)]);
+    return decision_at(image, image->cells[bounded(cell, MAX_CELLS)]);
 }

@@ -155,7 +155,7 @@ static __always_inline int source_is_denied(const struct frame* frame,
     __u32 class_id;
     if (!(image->head.flags & IMAGE_HAS_DENY)) return 0;
     class_id = source_class(frame, image, &facts->source, facts->family);
-    return (image->source_class_flags[class_id] & SOURCE_DENIED) != 0;
+    return (image->source_class_flags[bounded(class_id, MAX_SOURCE_CLASSES)] & SOURCE_DENIED) != 0;
 }
 
 // The error is about a flow of ours, or about an answer of a port that is open to that peer.
@@ -176,7 +176,7 @@ static __always_inline struct judgement judge_icmp_error(const struct frame* fra
                                                          const struct policy_image* image,
                                                          __u32 zone_index,
                                                          const struct packet_facts* facts) {
-    const struct zone_rules* zone = &image->zones[zone_index & (MAX_ZONES - 1)];
+    const struct zone_rules* zone = &image->zones[bounded(zone_index, MAX_ZONES)];
     if (quotes_known_flow(frame, image, zone_index, facts)) return pass(REASON_essential, 0);
     if (budget_take(frame, &facts->source, BUDGET_ICMP_ERROR, ICMP_ERRORS_PER_SECOND))
         return pass(REASON_essential, 0);
@@ -189,7 +189,7 @@ static __always_inline struct judgement judge_port(const struct frame* frame,
                                                    __u32 zone_index,
                                                    const struct packet_facts* facts,
                                                    enum destination_kind kind) {
-    const struct zone_rules* zone = &image->zones[zone_index & (MAX_ZONES - 1)];
+    const struct zone_rules* zone = &image->zones[bounded(zone_index, MAX_ZONES)];
     const struct decision* decision =
         port_decision(frame, image, zone_index, facts->protocol, facts->destination_port_host,
                       &facts->source, &facts->destination, facts->family);
@@ -213,7 +213,7 @@ static __always_inline struct judgement judge_protocol(const struct frame* frame
                                                        const struct policy_image* image,
                                                        __u32 zone_index,
                                                        const struct packet_facts* facts) {
-    const struct zone_rules* zone = &image->zones[zone_index & (MAX_ZONES - 1)];
+    const struct zone_rules* zone = &image->zones[bounded(zone_index, MAX_ZONES)];
     struct judgement result;
     if (source_is_denied(frame, image, facts))
         return refuse(REASON_denied, zone->deny_rule, zone->enforce);
@@ -233,7 +233,7 @@ static __always_inline struct judgement judge_flow(const struct frame* frame,
                                                    const struct policy_image* image,
                                                    __u32 zone_index,
                                                    const struct packet_facts* facts) {
-    const struct zone_rules* zone = &image->zones[zone_index & (MAX_ZONES - 1)];
+    const struct zone_rules* zone = &image->zones[bounded(zone_index, MAX_ZONES)];
     enum destination_kind kind = classify_destination(frame, facts);
     if (kind == DESTINATION_TRANSIT && zone->transit_allow)
         return pass(REASON_transit, zone->transit_rule);
@@ -252,7 +252,7 @@ static __always_inline struct judgement judge_flow(const struct frame* frame,
 static __always_inline struct judgement judge(const struct frame* frame,
                                               const struct policy_image* image, __u32 zone_index,
                                               struct packet_facts* facts) {
-    const struct zone_rules* zone = &image->zones[zone_index & (MAX_ZONES - 1)];
+    const struct zone_rules* zone = &image->zones[bounded(zone_index, MAX_ZONES)];
     int status = parse_frame(frame, facts);
     if (status == PARSE_NOT_IP) return pass(REASON_not_ip, 0);
     if (status == PARSE_MALFORMED) return refuse(REASON_malformed, 0, zone->enforce);

@@ -25,8 +25,10 @@ static __always_inline __u32 source_class(const struct frame* frame,
                                           const struct ip_bytes* source, __u8 family) {
     const __u8* bytes = source->bytes;
     if (family == 4)
-        return walk_trie(frame, image, image->source_root_v4[bytes[12] << 8 | bytes[13]],
+        return walk_trie(frame, image,
+                         image->source_root_v4[bounded(bytes[12] << 8 | bytes[13], TRIE_ROOT_SIZE)],
                          bytes + 14, TRIE_LEVELS_V4);
-    return walk_trie(frame, image, image->source_root_v6[bytes[0] << 8 | bytes[1]], bytes + 2,
-                     TRIE_LEVELS_V6);
+    return walk_trie(frame, image,
+                     image->source_root_v6[bounded(bytes[0] << 8 | bytes[1], TRIE_ROOT_SIZE)],
+                     bytes + 2, TRIE_LEVELS_V6);
 }

@@ -35,8 +35,11 @@ constexpr milliseconds kHeartbeat{60000};
 Result<> make_directory(const std::filesystem::path& path) {
     std::error_code failed;
     std::filesystem::create_directories(path, failed);
-    if (failed) return fail_errno("cannot create " + path.string(), failed.value());
-    return {};
+    if (!failed) return {};
+    const bool rights = failed.value() == EACCES || failed.value() == EPERM;
+    return fail_errno("cannot create " + path.string(), failed.value(),
+                      rights ? "run it as root: sudo portlid run" : "",
+                      rights ? ExitCode::NoPermission : ExitCode::Failed);
 }
 
 // One sensor a runtime directory, also while it is starting.
