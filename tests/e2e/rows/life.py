@@ -116,7 +116,8 @@ def killed(ctx):
     assert not leaks, f"{len(leaks)} of {prober.sent} probes leaked: {leaks[:5]}, with {stages}"
     assert ctx.lab.container_log("web") == log
     dropped = after["by_reason"]["no_service"] - before["by_reason"].get("no_service", 0)
-    assert dropped == prober.sent, f"{prober.sent} probes, {dropped} counted as no_service"
+    # Every probe is counted, also while nobody was there; a stray packet of the wire may join them.
+    assert prober.sent <= dropped <= prober.sent + 16, f"{prober.sent} probes, {dropped} counted"
     assert after["seen"] == after["passed"] + after["dropped"], after
     assert session.alive()
     assert ctx.sensor.interface()["attach"] == ctx.attach, ctx.sensor.interface()
