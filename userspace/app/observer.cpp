@@ -72,13 +72,14 @@ event::SocketView Observer::view_of(const event::SocketRecord& record) {
     }
     view.netns = known != nullptr ? known->socket.netns : record.socket.netns;
     if (record.kind == EVENT_close) return view;
+    const auto& known_exposures = exposures();
     const auto found = std::find_if(
-        exposures().begin(), exposures().end(), [&](const inventory::Exposure& exposure) {
+        known_exposures.begin(), known_exposures.end(), [&](const inventory::Exposure& exposure) {
             return exposure.netns == view.netns && exposure.port == record.socket.port &&
                    exposure.address == record.socket.address &&
                    exposure.protocol == inventory::exposed_protocol(record.socket.protocol);
         });
-    if (found == exposures().end()) return view;
+    if (found == known_exposures.end()) return view;
     view.scope = view.netns == host_netns_ ? inventory::scope_of(*found) : event::Scope::Container;
     if (const auto published = inventory::event_view(*found).published)
         view.published.push_back(*published);
@@ -140,21 +141,24 @@ void Observer::join() {
     input.ufw = inventory::Ufw::read();
     input.host_netns = host_netns_;
     input.monitor_only = policies_.capped();
-    exposures_ = inventory::join(input);
+    exposures_ = std::make_shared<const std::vector<inventory::Exposure>>(inventory::join(input));
+    joined_at_ = boot_now();
     stale_ = false;
     ++joins_;
 }
 
-const std::vector<inventory::Exposure>& Observer::exposures() {
-    if (stale_) join();
-    return exposures_;
+const std::vector<inventory::Exposure>& Observer::exposures(bool fresh) {
+    constexpr std::uint64_t kNsPerItem = 20'000;
+    const bool due = boot_now().ns - joined_at_.ns >= exposures_->size() * kNsPerItem;
+    if (stale_ && (fresh || due)) join();
+    return *exposures_;
 }
 
 bool Observer::settle() {
     (void)exposures();
     if (joins_ == settled_) return false;
     settled_ = joins_;
-    for (const auto& change : inventory::diff(announced_, exposures_))
+    for (const auto& change : inventory::diff(*announced_, *exposures_))
         emitter_.emit(change.kind, change.severity,
                       inventory::change_body(emitter_.origin(), change));
     announced_ = exposures_;
@@ -191,7 +195,7 @@ std::optional<event::TargetView> Observer::target(std::uint8_t protocol,
                                                   const IpAddress& destination, HostPort port) {
     const auto* best = holder_of(exposures(), protocol, destination, port);
     // Socket records are read first: one that has just closed was still there for the packet.
-    if (best == nullptr) best = holder_of(announced_, protocol, destination, port);
+    if (best == nullptr) best = holder_of(*announced_, protocol, destination, port);
     if (best == nullptr) return std::nullopt;
     event::TargetView view;
     view.pid = best->holder->pid;

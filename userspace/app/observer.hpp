@@ -34,8 +34,9 @@ public:
     // call reports what was there before the sensor. True when it joined again.
     bool settle();
 
-    // The current join; fresh when anything changed since.
-    [[nodiscard]] const std::vector<inventory::Exposure>& exposures();
+    // The current join. It is made anew when something changed, but not more often than its size
+    // allows (20 us an item): a burst of sockets must not cost a join each. `fresh` insists.
+    [[nodiscard]] const std::vector<inventory::Exposure>& exposures(bool fresh = false);
     // Who would have got a packet to this host's port.
     [[nodiscard]] std::optional<event::TargetView> target(std::uint8_t protocol,
                                                           const IpAddress& destination,
@@ -59,8 +60,11 @@ private:
     identity::ProcRoot proc_;
     inventory::ListenerTable table_;
     EngineSnapshots engines_;
-    std::vector<inventory::Exposure> exposures_;
-    std::vector<inventory::Exposure> announced_;
+    // The same list while nothing changed: at 10,000 listeners a copy is megabytes.
+    using Exposures = std::shared_ptr<const std::vector<inventory::Exposure>>;
+    Exposures exposures_ = std::make_shared<std::vector<inventory::Exposure>>();
+    Exposures announced_ = exposures_;
+    BootTime joined_at_;
     std::uint32_t host_netns_ = 0;
     std::uint64_t joins_ = 0;    // how often the join was made
     std::uint64_t settled_ = 0;  // the one whose changes were reported last

@@ -26,7 +26,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kRingPeriod{25};
+constexpr milliseconds kRingPeriod{50};
 constexpr milliseconds kSecond{1000};
 constexpr milliseconds kSweepPeriod{5000};
 constexpr milliseconds kWindow{10000};
@@ -89,6 +89,7 @@ struct Running {
     std::optional<kernel::NetworkMonitor> monitor;
     std::array<std::uint64_t, EVENT_KIND_SLOTS> lost{};
     std::string stop_reason = "stopped";
+    bool trim_due = true;
 
     explicit Running(const RunOptions& given)
         : options(given), policies(given.policy, given.mode_cap) {}
@@ -154,7 +155,10 @@ void Running::read_rings() {
         else
             verdicts->record(std::get<event::VerdictRecord>(*record));
     });
-    if (observer->settle()) verdicts->complete();
+    if (observer->settle()) {
+        verdicts->complete();
+        trim_due = true;
+    }
     emitter->sinks().pump();
     if (server) server->wake_followers();
 }
@@ -165,6 +169,9 @@ void Running::every_second() {
     if (now != lost) observer->sweep();  // a lost event never loses the truth
     lost = now;
     coverage->verify();
+    // A join or a big answer leaves its pages with the heap; a sensor gives them back.
+    if (trim_due) ::malloc_trim(0);
+    trim_due = false;
 }
 
 void Running::network_changed() {
@@ -269,6 +276,7 @@ Result<> Running::serve(Loop& loop) {
         return loop.every(kHeartbeat, [this] { emitter->heartbeat(); });
     }();
     if (!watched) return watched;
+    ::malloc_trim(0);  // what the start needed: policy text, sweep, first join
     answers->set_ready();
     notify_manager("READY=1");
     spdlog::info("ready: {}, generation {}", policies.effective_mode(), policies.generation());

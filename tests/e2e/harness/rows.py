@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows of the acceptance matrix: a sentence, an ID, a function; PASS, FAIL or SKIP with a reason."""
 
+import os
 import sys
 import time
 import traceback
@@ -23,6 +24,8 @@ class Report:
         started = time.monotonic()
         detail = ""
         try:
+            if identity in os.environ.get("PORTLID_E2E_GAPS", "").split(","):
+                raise Skip("a known gap, stated in README.md; unset PORTLID_E2E_GAPS to measure it")
             function()
             word = "PASS"
         except Skip as reason:
