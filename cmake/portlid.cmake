@@ -87,5 +87,5 @@ function(portlid_test label dir)
     target_compile_definitions(${target} PRIVATE
         PORTLID_SOURCE_DIR="${CMAKE_SOURCE_DIR}" PORTLID_BINARY="${CMAKE_BINARY_DIR}/portlid")
     add_test(NAME ${target} COMMAND ${target} --gtest_brief=1)
-    set_tests_properties(${target} PROPERTIES LABELS ${label} TIMEOUT 300)
+    set_tests_properties(${target} PROPERTIES LABELS ${label} TIMEOUT 900)
 endfunction()
