@@ -2,6 +2,8 @@
 // `portlid detach`: what a sensor that is gone left in the kernel.
 #include <fmt/format.h>
 
+#include <memory>
+
 #include "cli/context.hpp"
 
 namespace portlid::cli {
@@ -43,17 +45,12 @@ Result<ExitCode> detach(Context& context, const std::string& bpffs) {
 
 }  // namespace
 
-void add_detach(CLI::App& root, Context& context) {
-    auto& verb = add_verb(
-        root, context,
+void add_detach(Verb& root, Context& context) {
+    auto verb = root.verb(
         {"detach", "Sensor", "Remove every link, pin and map of a sensor that is gone", kExamples});
     const auto bpffs = std::make_shared<std::string>(kDefaultBpffs);
-    verb.add_option("--bpffs", *bpffs, "Where that sensor pinned")
-        ->type_name("DIR")
-        ->capture_default_str();
-    verb.callback([bpffs, &context] {
-        context.action = [bpffs, &context] { return detach(context, *bpffs); };
-    });
+    verb.value("--bpffs", *bpffs, "DIR", "Where that sensor pinned").show_default();
+    verb.on_run([bpffs, &context] { return detach(context, *bpffs); });
 }
 
 }  // namespace portlid::cli

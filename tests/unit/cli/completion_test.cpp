@@ -6,6 +6,8 @@
 #include <fstream>
 #include <sstream>
 
+#include <CLI/CLI.hpp>
+
 #include "cli/context.hpp"
 #include "support.hpp"
 
