@@ -2,8 +2,6 @@
 // `portlid completion bash|zsh|fish`.
 #include "cli/completion.hpp"
 
-#include <memory>
-
 #include "cli/context.hpp"
 
 namespace portlid::cli {
@@ -17,16 +15,19 @@ constexpr const char* kExamples =
 
 }  // namespace
 
-void add_completion(Verb& root, Context& context, const CLI::App& tree) {
-    auto verb = root.verb({"completion", "Help", "Print a shell's completion script", kExamples});
+void add_completion(CLI::App& root, Context& context) {
+    auto& verb = add_verb(root, context,
+                          {"completion", "Help", "Print a shell's completion script", kExamples});
     const auto shell = std::make_shared<std::string>();
-    verb.choice("SHELL", *shell, "bash|zsh|fish", "Which shell").required();
-    verb.on_run([shell, &tree, &context]() -> Result<ExitCode> {
-        const auto verbs = completion_verbs(tree);
-        context.console.out(*shell == "bash"  ? bash_completion(verbs)
-                            : *shell == "zsh" ? zsh_completion(verbs)
-                                              : fish_completion(verbs));
-        return context.done();
+    add_choice(verb, "SHELL", *shell, "bash|zsh|fish", "Which shell")->required();
+    verb.callback([shell, &root, &context] {
+        context.action = [shell, &root, &context]() -> Result<ExitCode> {
+            const auto verbs = completion_verbs(root);
+            context.console.out(*shell == "bash"  ? bash_completion(verbs)
+                                : *shell == "zsh" ? zsh_completion(verbs)
+                                                  : fish_completion(verbs));
+            return context.done();
+        };
     });
 }
 

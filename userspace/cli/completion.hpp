@@ -3,12 +3,9 @@
 // does not, and nobody keeps a list by hand. Pure.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
-
-namespace CLI {
-class App;
-}
 
 namespace portlid::cli {
 

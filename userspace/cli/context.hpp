@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every verb shares: the flags they have in common, where they write, and how a verb says
-// which words it takes. CLI11 stays behind this header: only the files that need the tree itself
-// pay for compiling it.
+// What every verb shares: the tree of verbs, the flags they have in common, and where they write.
 #pragma once
 
-#include <filesystem>
+#include <CLI/CLI.hpp>
 #include <functional>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "cli/backend.hpp"
 #include "cli/console.hpp"
 #include "cli/table.hpp"
-
-namespace CLI {
-class App;
-class Option;
-}  // namespace CLI
 
 namespace portlid::cli {
 
@@ -47,78 +41,34 @@ struct Context {
     [[nodiscard]] Result<ExitCode> done(ExitCode code = ExitCode::Ok) const;
 };
 
+// A verb below `parent` with the common flags; `examples` are shown under its --help.
 struct VerbText {
     const char* name;
     const char* group;
     const char* summary;
-    const char* examples;  // shown under --help
+    const char* examples;
 };
-
-// One option after it was added; the setters refine it.
-class Option {
-public:
-    explicit Option(CLI::Option* option) : option_(option) {}
-    Option& required();
-    Option& expected(int least, int most);
-    Option& show_default();
-    Option& needs(const Option& other);
-    Option& excludes(const Option& other);
-    Option& on_value(std::function<void()> heard);
-
-private:
-    CLI::Option* option_;
-};
-
-// A verb being described. Variables that options write to must outlive the tree.
-class Verb {
-public:
-    Verb(CLI::App& app, Context& context) : app_(&app), context_(&context) {}
-
-    // A verb below this one, with the common flags.
-    Verb verb(const VerbText& text);
-    Option flag(const std::string& name, bool& value, const std::string& help);
-    // `type` is what --help shows for the value: FILE and DIR complete as paths.
-    Option value(const std::string& name, std::string& value, const std::string& type,
-                 const std::string& help);
-    Option value(const std::string& name, std::filesystem::path& value, const std::string& type,
-                 const std::string& help);
-    // May be given again and again.
-    Option values(const std::string& name, std::vector<std::string>& values,
-                  const std::string& type, const std::string& help);
-    // One of "a|b|c"; another word is refused with a suggestion.
-    Option choice(const std::string& name, std::string& value, const std::string& words,
-                  const std::string& help);
-    // 30s, 10m, 24h, 7d.
-    Option duration(const std::string& name, std::string& value, const std::string& help);
-    // A whole number from 1.
-    Option count(const std::string& name, std::uint64_t& value, const std::string& help);
-    // Words without a flag; `name` is how --help shows them.
-    Option words(const std::string& name, std::vector<std::string>& values,
-                 const std::string& help);
-    Option word(const std::string& name, std::string& value, const std::string& help);
-    void add_common();
-    void on_run(Action action);
-
-private:
-    CLI::App* app_;
-    Context* context_;
-};
+CLI::App& add_verb(CLI::App& parent, Context& context, const VerbText& verb);
+// An option whose value is one of "a|b|c"; another word is refused with a suggestion.
+CLI::Option* add_choice(CLI::App& verb, const std::string& name, std::string& value,
+                        const std::string& words, const std::string& help);
+// An option with a duration: 30s, 10m, 24h, 7d.
+CLI::Option* add_duration(CLI::App& verb, const std::string& name, std::string& value,
+                          const std::string& help);
 
 // One for each verb that is built, in the order of --help.
-void add_run(Verb& root, Context& context);
-void add_status(Verb& root, Context& context);
-void add_ports(Verb& root, Context& context);
-void add_events(Verb& root, Context& context);
-void add_explain(Verb& root, Context& context);
-void add_doctor(Verb& root, Context& context);
-void add_policy(Verb& root, Context& context);
-void add_detach(Verb& root, Context& context);
-void add_version(Verb& root, Context& context);
-void add_completion(Verb& root, Context& context, const CLI::App& tree);
+void add_run(CLI::App& root, Context& context);
+void add_status(CLI::App& root, Context& context);
+void add_ports(CLI::App& root, Context& context);
+void add_events(CLI::App& root, Context& context);
+void add_explain(CLI::App& root, Context& context);
+void add_doctor(CLI::App& root, Context& context);
+void add_policy(CLI::App& root, Context& context);
+void add_detach(CLI::App& root, Context& context);
+void add_version(CLI::App& root, Context& context);
+void add_completion(CLI::App& root, Context& context);
 // The verbs of the contract that say that they are not built yet.
-void add_later(Verb& root);
-void add_later_policy(Verb& policy);
-
-[[nodiscard]] Result<ExitCode> show_version(Context& context);
+void add_later(CLI::App& root, Context& context);
+void add_later_policy(CLI::App& policy, Context& context);
 
 }  // namespace portlid::cli

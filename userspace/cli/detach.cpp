@@ -2,8 +2,6 @@
 // `portlid detach`: what a sensor that is gone left in the kernel.
 #include <fmt/format.h>
 
-#include <memory>
-
 #include "cli/context.hpp"
 
 namespace portlid::cli {
@@ -45,12 +43,17 @@ Result<ExitCode> detach(Context& context, const std::string& bpffs) {
 
 }  // namespace
 
-void add_detach(Verb& root, Context& context) {
-    auto verb = root.verb(
+void add_detach(CLI::App& root, Context& context) {
+    auto& verb = add_verb(
+        root, context,
         {"detach", "Sensor", "Remove every link, pin and map of a sensor that is gone", kExamples});
     const auto bpffs = std::make_shared<std::string>(kDefaultBpffs);
-    verb.value("--bpffs", *bpffs, "DIR", "Where that sensor pinned").show_default();
-    verb.on_run([bpffs, &context] { return detach(context, *bpffs); });
+    verb.add_option("--bpffs", *bpffs, "Where that sensor pinned")
+        ->type_name("DIR")
+        ->capture_default_str();
+    verb.callback([bpffs, &context] {
+        context.action = [bpffs, &context] { return detach(context, *bpffs); };
+    });
 }
 
 }  // namespace portlid::cli

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <memory>
 
 #include "base/text.hpp"
 #include "cli/context.hpp"
@@ -178,14 +177,24 @@ Result<ExitCode> examine(Context& context, const Flags& flags) {
 
 }  // namespace
 
-void add_doctor(Verb& root, Context& context) {
-    auto verb = root.verb(
+void add_doctor(CLI::App& root, Context& context) {
+    auto& verb = add_verb(
+        root, context,
         {"doctor", "Watch", "What works on this machine, what is degraded, what to do", kExamples});
     const auto flags = std::make_shared<Flags>();
-    verb.values("--interface", flags->interfaces, "IF",
-                "Try how a packet program attaches there, for an instant");
-    verb.values("--docker", flags->engines, "ENDPOINT", "Container engine to ask");
-    verb.on_run([flags, &context] { return examine(context, *flags); });
+    const auto many = CLI::MultiOptionPolicy::TakeAll;
+    verb.add_option("--interface", flags->interfaces,
+                    "Try how a packet program attaches there, for an instant (repeat)")
+        ->type_name("IF")
+        ->allow_extra_args(false)
+        ->multi_option_policy(many);
+    verb.add_option("--docker", flags->engines, "Container engine to ask (repeat)")
+        ->type_name("ENDPOINT")
+        ->allow_extra_args(false)
+        ->multi_option_policy(many);
+    verb.callback([flags, &context] {
+        context.action = [flags, &context] { return examine(context, *flags); };
+    });
 }
 
 }  // namespace portlid::cli

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // `portlid events`: what the daemon still holds, then with -f what comes.
 #include <fmt/format.h>
-#include <memory>
 
-#include <algorithm>
 #include <array>
 #include <deque>
-#include <memory>
+#include <limits>
 
 #include "base/text.hpp"
 #include "cli/context.hpp"
@@ -156,18 +154,32 @@ Result<ExitCode> show_events(Context& context, Flags& flags) {
 
 }  // namespace
 
-void add_events(Verb& root, Context& context) {
-    auto verb = root.verb({"events", "Watch", "The event stream and its history", kExamples});
+void add_events(CLI::App& root, Context& context) {
+    auto& verb =
+        add_verb(root, context, {"events", "Watch", "The event stream and its history", kExamples});
     const auto flags = std::make_shared<Flags>();
-    verb.flag("-f,--follow", flags->follow, "Go on with what comes");
-    verb.duration("--since", flags->since, "Only events younger than this");
-    auto& filter = flags->filter;
-    verb.values("--verdict", filter.verdicts, "VERDICT", "allow, drop or would_drop");
-    verb.values("--kind", filter.kinds, "KIND", "A kind or a glob: 'net.*'");
-    verb.values("--container", filter.containers, "NAME",
-                "Container name, glob, compose service or id");
-    verb.count("--first", flags->first, "End after N events");
-    verb.on_run([flags, &context] { return show_events(context, *flags); });
+    verb.add_flag("-f,--follow", flags->follow, "Go on with what comes");
+    add_duration(verb, "--since", flags->since, "Only events younger than this");
+    const auto many = CLI::MultiOptionPolicy::TakeAll;
+    verb.add_option("--verdict", flags->filter.verdicts, "allow, drop or would_drop (repeat)")
+        ->type_name("VERDICT")
+        ->allow_extra_args(false)
+        ->multi_option_policy(many);
+    verb.add_option("--kind", flags->filter.kinds, "A kind or a glob: 'net.*' (repeat)")
+        ->type_name("KIND")
+        ->allow_extra_args(false)
+        ->multi_option_policy(many);
+    verb.add_option("--container", flags->filter.containers,
+                    "Container name, glob, compose service or id (repeat)")
+        ->type_name("NAME")
+        ->allow_extra_args(false)
+        ->multi_option_policy(many);
+    verb.add_option("--first", flags->first, "End after N events")
+        ->type_name("N")
+        ->check(CLI::Range(std::uint64_t{1}, std::numeric_limits<std::uint64_t>::max()));
+    verb.callback([flags, &context] {
+        context.action = [flags, &context] { return show_events(context, *flags); };
+    });
 }
 
 }  // namespace portlid::cli

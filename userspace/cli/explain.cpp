@@ -2,8 +2,6 @@
 // `portlid explain`: asks the daemon, or with --offline a policy file.
 #include "app/explain.hpp"
 
-#include <memory>
-
 #include "base/text.hpp"
 #include "cli/context.hpp"
 #include "cli/explain_view.hpp"
@@ -107,25 +105,30 @@ Result<ExitCode> show_explanation(Context& context, const Flags& flags) {
 
 }  // namespace
 
-void add_explain(Verb& root, Context& context) {
-    auto verb = root.verb({"explain", "Watch",
+void add_explain(CLI::App& root, Context& context) {
+    auto& verb = add_verb(root, context,
+                          {"explain", "Watch",
                            "Which rule decides about a packet and why, then what Docker and UFW "
                            "would do with it",
                            kExamples});
     const auto flags = std::make_shared<Flags>();
-    verb.words("SRC [to] [DST]:PORT[/PROTO]", flags->words,
-               "Source address or `any`, then destination")
-        .required()
-        .expected(2, 3);
-    const auto interface =
-        verb.value("--interface", flags->interface, "IF", "Where the packet comes in");
-    const auto offline =
-        verb.flag("--offline", flags->offline, "Ask a policy file, not the sensor");
-    verb.value("--policy", flags->policy, "FILE", "The file for --offline").needs(offline);
-    verb.value("--zone", flags->zone, "ZONE", "Zone for --offline (default: the first)")
-        .needs(offline)
-        .excludes(interface);
-    verb.on_run([flags, &context] { return show_explanation(context, *flags); });
+    verb.add_option("SRC [to] [DST]:PORT[/PROTO]", flags->words,
+                    "Source address or `any`, then destination")
+        ->required()
+        ->expected(2, 3);
+    auto* interface = verb.add_option("--interface", flags->interface, "Where the packet comes in")
+                          ->type_name("IF");
+    auto* offline = verb.add_flag("--offline", flags->offline, "Ask a policy file, not the sensor");
+    verb.add_option("--policy", flags->policy, "The file for --offline")
+        ->type_name("FILE")
+        ->needs(offline);
+    verb.add_option("--zone", flags->zone, "Zone for --offline (default: the first)")
+        ->type_name("ZONE")
+        ->needs(offline)
+        ->excludes(interface);
+    verb.callback([flags, &context] {
+        context.action = [flags, &context] { return show_explanation(context, *flags); };
+    });
 }
 
 }  // namespace portlid::cli

@@ -2,8 +2,6 @@
 // The verbs of the contract that are not built yet: each has its full --help, and says what to do
 // instead. A verb leaves this table when it gets a file of its own.
 
-#include <memory>
-
 #include "cli/context.hpp"
 
 namespace portlid::cli {
@@ -121,47 +119,46 @@ std::vector<LaterVerb> policy_verbs() {
     };
 }
 
-// What the words of a later verb are written to: nothing reads them.
-struct Ignored {
-    bool flag = false;
-    std::string word;
-};
-
-void add_argument(Verb& verb, const Argument& argument, Ignored& into) {
+void add_argument(CLI::App& verb, const Argument& argument, std::vector<std::string>& into) {
     const std::string name = argument.name;
-    const std::string type = argument.type;
-    if (name.front() != '-') {
-        const auto word = verb.word(name, into.word, argument.help);
-        if (argument.required) Option(word).required();
-    } else if (type.empty()) {
-        verb.flag(name, into.flag, argument.help);
-    } else if (type == "DURATION") {
-        verb.duration(name, into.word, argument.help);
-    } else {
-        verb.value(name, into.word, type, argument.help);
+    if (name.front() == '-' && *argument.type == '\0') {
+        verb.add_flag(name, argument.help);
+        return;
     }
+    auto* option = verb.add_option(
+        name,
+        [&into](const CLI::results_t& words) {
+            into.insert(into.end(), words.begin(), words.end());
+            return true;
+        },
+        argument.help);
+    if (*argument.type != '\0') option->type_name(argument.type);
+    if (argument.required) option->required();
 }
 
-void add_one(Verb& parent, const std::string& prefix, const LaterVerb& later) {
-    auto verb = parent.verb(later.text);
-    const auto ignored = std::make_shared<Ignored>();
+void add_one(CLI::App& parent, Context& context, const std::string& prefix,
+             const LaterVerb& later) {
+    auto& verb = add_verb(parent, context, later.text);
+    const auto ignored = std::make_shared<std::vector<std::string>>();
     for (const auto& argument : later.arguments) add_argument(verb, argument, *ignored);
     const auto name = prefix + later.text.name;
     const std::string instead = later.instead;
-    verb.on_run([name, instead, ignored]() -> Result<ExitCode> {
-        return fail(name + " is not built yet in this version", instead, ExitCode::Usage);
+    verb.callback([name, instead, ignored, &context] {
+        context.action = [name, instead]() -> Result<ExitCode> {
+            return fail(name + " is not built yet in this version", instead, ExitCode::Usage);
+        };
     });
 }
 
 }  // namespace
 
-void add_later(Verb& root) {
-    for (const auto& verb : rollout_verbs()) add_one(root, "portlid ", verb);
-    for (const auto& verb : runtime_verbs()) add_one(root, "portlid ", verb);
+void add_later(CLI::App& root, Context& context) {
+    for (const auto& verb : rollout_verbs()) add_one(root, context, "portlid ", verb);
+    for (const auto& verb : runtime_verbs()) add_one(root, context, "portlid ", verb);
 }
 
-void add_later_policy(Verb& policy) {
-    for (const auto& verb : policy_verbs()) add_one(policy, "portlid policy ", verb);
+void add_later_policy(CLI::App& policy, Context& context) {
+    for (const auto& verb : policy_verbs()) add_one(policy, context, "portlid policy ", verb);
 }
 
 }  // namespace portlid::cli

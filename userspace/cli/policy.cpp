@@ -4,8 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <memory>
-
 #include "base/text.hpp"
 #include "cli/context.hpp"
 #include "policy/show.hpp"
@@ -72,30 +70,30 @@ Result<ExitCode> show(Context& context, const Flags& flags) {
     return context.done();
 }
 
-using FileAction = Result<ExitCode> (*)(Context&, const Flags&);
-
-Verb add_file_verb(Verb& parent, Context& context, const VerbText& text, FileAction action,
-                   const std::shared_ptr<Flags>& flags) {
-    auto verb = parent.verb(text);
-    verb.word("FILE", flags->file, "The policy").required();
-    verb.on_run([flags, action, &context] { return action(context, *flags); });
-    return verb;
+void add_file_verb(CLI::App& parent, Context& context, const VerbText& verb_text,
+                   Result<ExitCode> (*action)(Context&, const Flags&), bool with_strict) {
+    auto& verb = add_verb(parent, context, verb_text);
+    const auto flags = std::make_shared<Flags>();
+    verb.add_option("FILE", flags->file, "The policy")->required();
+    if (with_strict) verb.add_flag("--strict", flags->strict, "Warnings are errors");
+    verb.callback([flags, action, &context] {
+        context.action = [flags, action, &context] { return action(context, *flags); };
+    });
 }
 
 }  // namespace
 
-void add_policy(Verb& root, Context& context) {
-    auto parent = root.verb({"policy", "Policy", "Check and show policy files", kPolicyExamples});
-    const auto flags = std::make_shared<Flags>();
-    add_file_verb(
-        parent, context,
-        {"check", "Verbs", "Say whether a policy is valid, and where it is not", kCheckExamples},
-        &check, flags)
-        .flag("--strict", flags->strict, "Warnings are errors");
+void add_policy(CLI::App& root, Context& context) {
+    auto& parent = add_verb(root, context,
+                            {"policy", "Policy", "Check and show policy files", kPolicyExamples});
     add_file_verb(parent, context,
-                  {"show", "Verbs", "Print a policy in its normal form", kShowExamples}, &show,
-                  flags);
-    add_later_policy(parent);
+                  {"check", "Subcommands", "Say whether a policy is valid, and where it is not",
+                   kCheckExamples},
+                  &check, true);
+    add_file_verb(parent, context,
+                  {"show", "Subcommands", "Print a policy in its normal form", kShowExamples},
+                  &show, false);
+    add_later_policy(parent, context);
 }
 
 }  // namespace portlid::cli

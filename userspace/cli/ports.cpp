@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // `portlid ports`: the headline.
-#include <memory>
-
 #include "cli/ports_print.hpp"
 #include "cli/ports_view.hpp"
 
@@ -59,36 +57,33 @@ Result<> print_ports(Context& context, const std::string& body, OutputFormat for
     return {};
 }
 
-namespace {
-
-struct Flags {
-    bool all = false;
-    bool exit_code = false;
-};
-
-Result<ExitCode> show_ports(Context& context, const Flags& flags) {
-    const auto format = context.format({OutputFormat::Table, OutputFormat::Wide, OutputFormat::Json,
-                                        OutputFormat::JsonLines, OutputFormat::Csv});
-    if (!format) return pass_on(format.error());
-    const auto body = context.backend.get(context.flags.socket, "/v1/ports");
-    if (!body) return pass_on(body.error());
-    if (auto shown = print_ports(context, *body, *format, flags.all, Stream::Data); !shown)
-        return pass_on(std::move(shown).error());
-    const bool found = flags.exit_code && any_exposed(*parse_document(*body));
-    return context.done(found ? ExitCode::Findings : ExitCode::Ok);
-}
-
-}  // namespace
-
-void add_ports(Verb& root, Context& context) {
-    auto verb = root.verb({"ports", "Watch",
+void add_ports(CLI::App& root, Context& context) {
+    auto& verb = add_verb(root, context,
+                          {"ports", "Watch",
                            "Every listener and published port: who holds it, what UFW says, from "
                            "where it can be reached",
                            kExamples});
+    struct Flags {
+        bool all = false;
+        bool exit_code = false;
+    };
     const auto flags = std::make_shared<Flags>();
-    verb.flag("--all", flags->all, "Sockets inside containers too");
-    verb.flag("--exit-code", flags->exit_code, "Exit 10 when something is exposed");
-    verb.on_run([flags, &context] { return show_ports(context, *flags); });
+    verb.add_flag("--all", flags->all, "Sockets inside containers too");
+    verb.add_flag("--exit-code", flags->exit_code, "Exit 10 when something is exposed");
+    verb.callback([flags, &context] {
+        context.action = [flags, &context]() -> Result<ExitCode> {
+            const auto format =
+                context.format({OutputFormat::Table, OutputFormat::Wide, OutputFormat::Json,
+                                OutputFormat::JsonLines, OutputFormat::Csv});
+            if (!format) return pass_on(format.error());
+            const auto body = context.backend.get(context.flags.socket, "/v1/ports");
+            if (!body) return pass_on(body.error());
+            if (auto shown = print_ports(context, *body, *format, flags->all, Stream::Data); !shown)
+                return pass_on(std::move(shown).error());
+            const bool found = flags->exit_code && any_exposed(*parse_document(*body));
+            return context.done(found ? ExitCode::Findings : ExitCode::Ok);
+        };
+    });
 }
 
 }  // namespace portlid::cli

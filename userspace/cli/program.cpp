@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/program.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
 
@@ -125,22 +124,23 @@ std::unique_ptr<CLI::App> make_tree(Context& context) {
     tree->require_subcommand(0, 1);
     tree->footer(kFooter);
     tree->get_formatter()->column_width(34);
-    tree->add_flag_callback(
-        "--version", [&context] { context.action = [&context] { return show_version(context); }; },
-        "Print the version");
-    Verb root(*tree, context);
-    root.add_common();
-    add_run(root, context);
-    add_status(root, context);
-    add_ports(root, context);
-    add_events(root, context);
-    add_explain(root, context);
-    add_doctor(root, context);
-    add_policy(root, context);
-    add_detach(root, context);
-    add_version(root, context);
-    add_completion(root, context, *tree);
-    add_later(root);
+    add_choice(*tree, "-o,--output", context.flags.output, kFormats, "How to print data");
+    add_choice(*tree, "--color", context.flags.color, "auto|always|never",
+               "When to use colour (also NO_COLOR)");
+    tree->add_option("--socket", context.flags.socket,
+                     "The sensor's control socket (also PORTLID_SOCKET)")
+        ->type_name("FILE");
+    add_run(*tree, context);
+    add_status(*tree, context);
+    add_ports(*tree, context);
+    add_events(*tree, context);
+    add_explain(*tree, context);
+    add_doctor(*tree, context);
+    add_policy(*tree, context);
+    add_detach(*tree, context);
+    add_version(*tree, context);
+    add_completion(*tree, context);
+    add_later(*tree, context);
     return tree;
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `portlid run`: every flag of contract §1 into RunOptions.
 #include <algorithm>
-#include <memory>
 
 #include "cli/context.hpp"
 #include "cli/ports_print.hpp"
@@ -62,61 +61,82 @@ Result<> finish(Words& words, const Context& context) {
     return {};
 }
 
-void add_paths(Verb& verb, app::RunOptions& options) {
-    verb.value("--policy", options.policy, "FILE", "What is allowed").show_default();
-    verb.value("--config", options.config, "FILE", "How the sensor runs (optional file)")
-        .show_default()
-        .on_value([&options] { options.config_given = true; });
-    verb.value("--state-dir", options.state_dir, "DIR", "Event sequence, later history and spool")
-        .show_default();
-    verb.value("--runtime-dir", options.runtime_dir, "DIR", "Where the control socket is")
-        .show_default();
-    verb.value("--bpffs", options.bpffs, "DIR", "Pinned links and maps").show_default();
-    verb.value("--cgroup", options.cgroup, "DIR",
-               "Where the bind hooks attach (default: the cgroup v2 mount)");
+void add_paths(CLI::App& verb, app::RunOptions& options) {
+    verb.add_option("--policy", options.policy, "What is allowed")
+        ->type_name("FILE")
+        ->capture_default_str();
+    verb.add_option("--config", options.config, "How the sensor runs (optional file)")
+        ->type_name("FILE")
+        ->capture_default_str()
+        ->each([&options](const std::string&) { options.config_given = true; });
+    verb.add_option("--state-dir", options.state_dir, "Event sequence, later history and spool")
+        ->type_name("DIR")
+        ->capture_default_str();
+    verb.add_option("--runtime-dir", options.runtime_dir, "Where the control socket is")
+        ->type_name("DIR")
+        ->capture_default_str();
+    verb.add_option("--bpffs", options.bpffs, "Pinned links and maps")
+        ->type_name("DIR")
+        ->capture_default_str();
+    verb.add_option("--cgroup", options.cgroup,
+                    "Where the bind hooks attach (default: the cgroup v2 mount)")
+        ->type_name("DIR");
 }
 
-void add_choices(Verb& verb, Words& words) {
+void add_choices(CLI::App& verb, Words& words) {
     auto& options = words.options;
-    verb.choice("--mode", words.mode, "monitor|enforce",
-                "A cap: monitor never drops, whatever the policy says")
-        .show_default();
-    verb.choice("--attach", words.attach, "auto|native|generic|tc", "How packet programs attach")
-        .show_default();
-    verb.choice("--on-exit", words.on_exit, "keep|detach", "What SIGTERM leaves behind")
-        .show_default();
-    verb.values("--interface", options.interfaces, "IF",
-                "Only these of the zones' interfaces; none = no packet program");
-    verb.values("--events", options.events, "SINK", "Where events go: - or file:PATH");
-    verb.values("--docker", options.docker, "ENDPOINT",
-                "Container engine, GET requests only; none = ask nobody");
-    verb.flag("--once", options.once, "Attach, look, print the ports, detach, exit");
-    verb.flag("--show-ports", options.show_ports, "Print the ports when ready (to stderr)");
-}
-
-Result<ExitCode> run_sensor(Words& words, Context& context) {
-    if (auto finished = finish(words, context); !finished)
-        return pass_on(std::move(finished).error());
-    auto& options = words.options;
-    Result<> shown;
-    // With --once the table is the data; else stdout may belong to the event stream.
-    options.on_ports = [&](const std::string& document) {
-        shown = print_ports(context, document, options.output, false,
-                            options.once ? Stream::Data : Stream::Message);
-    };
-    if (auto ran = context.backend.run(options); !ran) return pass_on(std::move(ran).error());
-    if (!shown) return pass_on(std::move(shown).error());
-    return context.done();
+    add_choice(verb, "--mode", words.mode, "monitor|enforce",
+               "A cap: monitor never drops, whatever the policy says")
+        ->capture_default_str();
+    add_choice(verb, "--attach", words.attach, "auto|native|generic|tc",
+               "How packet programs attach")
+        ->capture_default_str();
+    add_choice(verb, "--on-exit", words.on_exit, "keep|detach", "What SIGTERM leaves behind")
+        ->capture_default_str();
+    const auto many = CLI::MultiOptionPolicy::TakeAll;
+    verb.add_option("--interface", options.interfaces,
+                    "Only these of the zones' interfaces; none = no packet program (repeat)")
+        ->type_name("IF")
+        ->allow_extra_args(false)
+        ->multi_option_policy(many);
+    verb.add_option("--events", options.events, "Where events go: - or file:PATH (repeat)")
+        ->type_name("SINK")
+        ->allow_extra_args(false)
+        ->multi_option_policy(many);
+    verb.add_option("--docker", options.docker,
+                    "Container engine, GET requests only; none = ask nobody (repeat)")
+        ->type_name("ENDPOINT")
+        ->allow_extra_args(false)
+        ->multi_option_policy(many);
+    verb.add_flag("--once", options.once, "Attach, look, print the ports, detach, exit");
+    verb.add_flag("--show-ports", options.show_ports, "Print the ports when ready (to stderr)");
 }
 
 }  // namespace
 
-void add_run(Verb& root, Context& context) {
-    auto verb = root.verb({"run", "Sensor", "Run the sensor in the foreground", kExamples});
+void add_run(CLI::App& root, Context& context) {
+    auto& verb =
+        add_verb(root, context, {"run", "Sensor", "Run the sensor in the foreground", kExamples});
     const auto words = std::make_shared<Words>();
     add_paths(verb, words->options);
     add_choices(verb, *words);
-    verb.on_run([words, &context] { return run_sensor(*words, context); });
+    verb.callback([words, &context] {
+        context.action = [words, &context]() -> Result<ExitCode> {
+            if (auto finished = finish(*words, context); !finished)
+                return pass_on(std::move(finished).error());
+            auto& options = words->options;
+            Result<> shown;
+            // With --once the table is the data; else stdout may belong to the event stream.
+            options.on_ports = [&](const std::string& document) {
+                shown = print_ports(context, document, options.output, false,
+                                    options.once ? Stream::Data : Stream::Message);
+            };
+            if (auto ran = context.backend.run(options); !ran)
+                return pass_on(std::move(ran).error());
+            if (!shown) return pass_on(std::move(shown).error());
+            return context.done();
+        };
+    });
 }
 
 }  // namespace portlid::cli

@@ -30,9 +30,10 @@ Result<ExitCode> show_status(Context& context) {
 
 }  // namespace
 
-void add_status(Verb& root, Context& context) {
-    root.verb({"status", "Watch", "What the sensor does and how well", kExamples})
-        .on_run([&context] { return show_status(context); });
+void add_status(CLI::App& root, Context& context) {
+    auto& verb = add_verb(root, context,
+                          {"status", "Watch", "What the sensor does and how well", kExamples});
+    verb.callback([&context] { context.action = [&context] { return show_status(context); }; });
 }
 
 }  // namespace portlid::cli

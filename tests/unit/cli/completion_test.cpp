@@ -6,8 +6,6 @@
 #include <fstream>
 #include <sstream>
 
-#include <CLI/CLI.hpp>
-
 #include "cli/context.hpp"
 #include "support.hpp"
 

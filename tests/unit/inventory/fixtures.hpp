@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -85,29 +84,6 @@ inline std::shared_ptr<const identity::EngineSnapshot> engine(
     auto out = std::make_shared<identity::EngineSnapshot>();
     out->reachable = true;
     for (const auto& container : containers) out->containers[container.id] = container;
-    return out;
-}
-
-inline JoinInput input_of(std::vector<Listener> listeners) {
-    JoinInput input;
-    input.listeners = std::move(listeners);
-    input.host_netns = kHost;
-    return input;
-}
-
-// The item on a port; null when there is none.
-inline const Exposure* at(const std::vector<Exposure>& items, std::uint16_t port,
-                          Family family = Family::IPv4) {
-    const auto found = std::find_if(items.begin(), items.end(), [&](const Exposure& item) {
-        return item.port.value == port && item.family == family;
-    });
-    return found == items.end() ? nullptr : &*found;
-}
-
-// A container that publishes 0.0.0.0:8080 to its port 80.
-inline identity::Container web() {
-    auto out = container('e', "web");
-    out.published = {publish("0.0.0.0", 8080, 80)};
     return out;
 }
 
