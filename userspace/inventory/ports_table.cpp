@@ -60,7 +60,7 @@ std::string zones_with(const Exposure& item, Reach ZoneReach::*which) {
 
 std::string reachable_cell(const Exposure& item) {
     if (item.verdict == ExposureVerdict::Unused) return "nobody listens";
-    auto zones = zones_with(item, &ZoneReach::now);
+    const auto zones = zones_with(item, &ZoneReach::now);
     if (!zones.empty()) return zones;
     if (item.verdict == ExposureVerdict::Closed) return "nowhere (dropped)";
     return item.host_netns ? "this host" : "its container";
