@@ -12,7 +12,6 @@ from harness import bare
 from harness.context import policy
 from harness.kernel_objects import held_objects
 from harness.portlid import Portlid
-from harness.rows import Report
 from harness.wait import until
 
 IDLE_SECONDS = int(os.environ.get("PORTLID_E2E_IDLE_SECONDS", "60"))
@@ -100,8 +99,7 @@ def ready_among_many(lab):
         lab.end(child)
 
 
-def main():
-    report = Report()
+def rows(report):
     with bare.bare_lab() as lab:
         with Portlid(lab, policy("monitor"), docker=False) as sensor:
             for identity, sentence, function in (
@@ -115,8 +113,7 @@ def main():
                 report.run("bare", identity, sentence, function)
         report.run("bare", "P06", "started among 10,000 listeners: ready within 1 s, same limits",
                    lambda: ready_among_many(lab))
-    return report.finish()
 
 
 if __name__ == "__main__":
-    sys.exit(bare.guarded(main))
+    sys.exit(bare.guarded(rows))

@@ -10,7 +10,6 @@ from harness import bare
 from harness.context import policy
 from harness.lab import HOST4, HOST6
 from harness.portlid import Portlid
-from harness.rows import Report
 from harness.wait import until
 
 # Every kind of listener that ss shows, one process.
@@ -147,16 +146,14 @@ ROWS = (("N01", "run --once -o json equals ss, and leaves nothing attached", onc
         ("N05", "a process name of control bytes is shown escaped everywhere", hostile_name))
 
 
-def main():
-    report = Report()
+def rows(report):
     with bare.bare_lab() as lab:
         child = lab.spawn("host", "/usr/bin/python3", "-Ic", LISTENERS, stdout=subprocess.PIPE,
                           text=True)
         child.stdout.readline()
         for identity, sentence, function in ROWS:
             report.run("bare", identity, sentence, lambda: function(lab))
-    return report.finish()
 
 
 if __name__ == "__main__":
-    sys.exit(bare.guarded(main))
+    sys.exit(bare.guarded(rows))

@@ -11,7 +11,7 @@ import threading
 from harness import bare
 from harness.context import policy
 from harness.portlid import BINARY, Portlid
-from harness.rows import Report, Skip
+from harness.rows import Skip
 from harness.wait import until
 
 CAPABILITIES_WITHOUT_BPF = "-bpf,-sys_admin,-perfmon"
@@ -237,13 +237,11 @@ ROWS = (("R01", "a broken policy at start: exit 5, file:line, nothing attached",
         ("R15", "Ctrl-C detaches and ends with exit 0", interrupted))
 
 
-def main():
-    report = Report(set(sys.argv[1:]) or None)
+def rows(report):
     with bare.bare_lab() as lab:
         for identity, sentence, function in ROWS:
             report.run("bare", identity, sentence, lambda: function(lab))
-    return report.finish()
 
 
 if __name__ == "__main__":
-    sys.exit(bare.guarded(main))
+    sys.exit(bare.guarded(rows))

@@ -115,9 +115,10 @@ def main():
         print(f"SKIP all rows: missing {absent}; sudo scripts/test installs and builds\n"
               "0 passed, 0 failed, 1 skipped")
         return 77
-    report = Report(set(options.rows.split(",")) | {"S01", "F01"} if options.rows else None)
+    report = Report(set(options.rows.split(",")) | {"S01", "F01", "Z00", "Z01"} if options.rows else None)
     before = machine.snapshot(LAB)
-    run_all(options, report)
+    report.run("lab", "Z00", "the lab stood from the first row to the last",
+               lambda: run_all(options, report))
     report.run("machine", "Z01", "the machine is as it was found", lambda: as_found(before))
     return report.finish()
 

@@ -3,9 +3,11 @@
 
 import os
 import subprocess
+import sys
 
 from .lab import Lab
 from .portlid import BINARY
+from .rows import Report
 
 
 def bare_lab():
@@ -13,13 +15,17 @@ def bare_lab():
     return Lab(f"e2e-bare-{os.getpid()}", docker=False)
 
 
-def guarded(main):
-    """main(), or 77 with the reason when it cannot run at all."""
+def guarded(work):
+    """Runs work(report) and prints the totals, whatever happened; 77 with the reason when nothing
+    can run at all. IDs on the command line choose rows."""
     reason = "root" if os.geteuid() != 0 else "" if BINARY.exists() else f"{BINARY}"
     if reason:
         print(f"SKIP all rows: missing {reason}\n0 passed, 0 failed, 1 skipped")
         return 77
-    return main()
+    report = Report({*sys.argv[1:], "Z00"} if sys.argv[1:] else None)
+    report.run("bare", "Z00", "lab and sensor stood from the first row to the last",
+               lambda: work(report))
+    return report.finish()
 
 
 def python(lab, code, *arguments):

@@ -3,7 +3,9 @@
 
 import os
 import pathlib
+import signal
 import subprocess
+import sys
 
 from .netns import Namespace
 
@@ -22,6 +24,15 @@ class Lab:
         self.children = []
 
     def __enter__(self):
+        # A time limit ends us by SIGTERM: then the lab has to go too.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        try:
+            return self._up()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _up(self):
         command = [ROOT / "scripts/lab", "up"] + ([] if self.docker_wanted else ["--no-docker"])
         subprocess.run(command, env=self.environment, check=True)
         listing = subprocess.run([ROOT / "scripts/lab", "env"], env=self.environment, check=True,

@@ -14,7 +14,7 @@ from harness.prober import SYN_ACK, Prober
 from harness.rows import row
 from harness.wait import until
 
-SWAPS = int(os.environ.get("PORTLID_E2E_SWAPS", "10000"))
+SWAPS = int(os.environ.get("PORTLID_E2E_SWAPS", "300"))
 LIMIT_BYTES = 1 << 20
 
 
