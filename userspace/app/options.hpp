@@ -18,7 +18,7 @@ enum class ModeCap : std::uint8_t { Monitor, Enforce };
 // --on-exit: what SIGTERM leaves behind.
 enum class OnExit : std::uint8_t { Detach, Keep };
 // -o and --color, as resolved by cli/ (a terminal, NO_COLOR and TERM are already looked at).
-enum class OutputFormat : std::uint8_t { Table, Wide, Json, JsonLines, Csv };
+enum class OutputFormat : std::uint8_t { Table, Wide, Json, JsonLines, Csv, Tap };
 
 struct RunOptions {
     std::filesystem::path policy = "/etc/portlid/policy.yaml";  // missing or invalid: exit 5

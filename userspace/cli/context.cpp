@@ -15,11 +15,12 @@ struct FormatName {
     std::string_view name;
     OutputFormat format;
 };
-constexpr std::array<FormatName, 5> kFormatNames = {{{"table", OutputFormat::Table},
+constexpr std::array<FormatName, 6> kFormatNames = {{{"table", OutputFormat::Table},
                                                      {"wide", OutputFormat::Wide},
                                                      {"json", OutputFormat::Json},
                                                      {"jsonl", OutputFormat::JsonLines},
-                                                     {"csv", OutputFormat::Csv}}};
+                                                     {"csv", OutputFormat::Csv},
+                                                     {"tap", OutputFormat::Tap}}};
 
 std::string_view name_of(OutputFormat format) {
     const auto* const found =

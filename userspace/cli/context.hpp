@@ -17,7 +17,7 @@ namespace portlid::cli {
 
 using app::OutputFormat;
 inline constexpr const char* kDefaultSocket = "/run/portlid/portlid.sock";
-inline constexpr const char* kFormats = "table|wide|json|jsonl|csv";
+inline constexpr const char* kFormats = "table|wide|json|jsonl|csv|tap";
 
 // -o, --color, --socket: before or after the verb.
 struct CommonFlags {

@@ -102,9 +102,6 @@ std::vector<LaterVerb> runtime_verbs() {
 
 std::vector<LaterVerb> policy_verbs() {
     return {
-        {{"test", kGroup, "Run the policy's own tests", "  portlid policy test my.yaml"},
-         "portlid explain SRC to :PORT --offline --policy FILE, for each test",
-         {{"FILE", "", "The policy", true}}},
         {{"diff", kGroup, "What differs between two policies",
           "  portlid policy diff a.yaml b.yaml"},
          "diff <(portlid policy show A) <(portlid policy show B)",

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
-#include "cli/context.hpp"
+#include "cli/policy_verbs.hpp"
 #include "policy/show.hpp"
 
 namespace portlid::cli {
@@ -14,7 +14,8 @@ namespace {
 
 constexpr const char* kPolicyExamples =
     "  portlid policy check /etc/portlid/policy.yaml\n"
-    "  portlid policy show my.yaml";
+    "  portlid policy show my.yaml\n"
+    "  portlid policy test my.yaml";
 constexpr const char* kCheckExamples =
     "  portlid policy check my.yaml             file:line:col, what, why; exit 5 when invalid\n"
     "  portlid policy check --strict my.yaml    warnings are errors\n"
@@ -26,12 +27,6 @@ struct Flags {
     std::string file;
     bool strict = false;
 };
-
-Error invalid(const std::string& file) {
-    return {"the policy " + printable(file) + " is invalid",
-            "correct it and run: portlid policy check " + printable(file), ExitCode::PolicyInvalid,
-            0};
-}
 
 std::string summary(const policy::LoadOutcome& outcome, const std::string& file) {
     const auto warnings = outcome.diagnostics.size();
@@ -48,7 +43,7 @@ Result<ExitCode> check(Context& context, const Flags& flags) {
     const auto outcome = policy::check_file(flags.file, {.strict = flags.strict});
     if (*format == OutputFormat::Table) {
         context.console.message(policy::check_text(outcome));
-        if (!outcome.ok()) return tl::unexpected<Error>(invalid(flags.file));
+        if (!outcome.ok()) return tl::unexpected<Error>(invalid_policy(flags.file));
         context.console.out(summary(outcome, flags.file));
         return context.done();
     }
@@ -64,7 +59,7 @@ Result<ExitCode> show(Context& context, const Flags& flags) {
     const auto outcome = policy::check_file(flags.file);
     if (!outcome.ok()) {
         context.console.message(policy::check_text(outcome));
-        return tl::unexpected<Error>(invalid(flags.file));
+        return tl::unexpected<Error>(invalid_policy(flags.file));
     }
     context.console.out(policy::show(outcome.policy));
     return context.done();
@@ -84,8 +79,8 @@ void add_file_verb(CLI::App& parent, Context& context, const VerbText& verb_text
 }  // namespace
 
 void add_policy(CLI::App& root, Context& context) {
-    auto& parent = add_verb(root, context,
-                            {"policy", "Policy", "Check and show policy files", kPolicyExamples});
+    auto& parent = add_verb(
+        root, context, {"policy", "Policy", "Check, show and test policy files", kPolicyExamples});
     add_file_verb(parent, context,
                   {"check", "Subcommands", "Say whether a policy is valid, and where it is not",
                    kCheckExamples},
@@ -93,7 +88,14 @@ void add_policy(CLI::App& root, Context& context) {
     add_file_verb(parent, context,
                   {"show", "Subcommands", "Print a policy in its normal form", kShowExamples},
                   &show, false);
+    add_policy_test(parent, context);
     add_later_policy(parent, context);
+}
+
+Error invalid_policy(const std::string& file) {
+    return {"the policy " + printable(file) + " is invalid",
+            "correct it and run: portlid policy check " + printable(file), ExitCode::PolicyInvalid,
+            0};
 }
 
 }  // namespace portlid::cli

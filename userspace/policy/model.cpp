@@ -20,6 +20,12 @@ std::string to_string(const PortRange& range) {
     return fmt::format("{}-{}/{}", range.first_host, range.last_host, protocol);
 }
 
+std::string target_text(const PolicyTest& test) {
+    if (!test.address) return to_string(test.to);
+    const char* protocol = test.to.protocol == PortProtocol::Tcp ? "tcp" : "udp";
+    return fmt::format("{}/{}", endpoint(*test.address, {test.to.first_host}), protocol);
+}
+
 Mode mode_of(const Policy& policy, const Zone& zone) {
     return zone.mode.value_or(policy.mode);
 }

@@ -105,11 +105,12 @@ struct LabelCeiling {
 struct PolicyTest {
     Place place;
     IpAddress from;
-    std::string to_text;  // "5432/tcp"
-    PortRange to;
+    std::optional<IpAddress> address;  // of this host; none = any of them
+    PortRange to;                      // one port
     std::string zone;
     Action expect = Action::Drop;
 };
+[[nodiscard]] std::string target_text(const PolicyTest& test);  // "5432/tcp", "[::1]:53/udp"
 
 struct Policy {
     std::string file;  // as diagnostics name it

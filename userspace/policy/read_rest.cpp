@@ -108,44 +108,6 @@ void read_bind_rule(LoadState& state, const YamlNode& node) {
     state.policy.binds_allow.push_back(std::move(rule));
 }
 
-void read_test_target(LoadState& state, const MapReader& map, PolicyTest& test) {
-    const auto* to = map.need("to");
-    if (to == nullptr) return;
-    const auto range = read_port(*to, state.report);
-    if (!range) return;
-    if (range->first_host != range->last_host)
-        state.report.error(to->place, "`to` must be one port, not a range");
-    test.to = *range;
-    test.to_text = to->text;
-}
-
-// A policy with one zone need not repeat its name in every test.
-void read_test_zone(LoadState& state, const YamlNode& node, const MapReader& map,
-                    PolicyTest& test) {
-    if (const auto* zone = map.find("zone")) {
-        const auto name = read_text(*zone, "`zone`", state.report);
-        if (name && find_zone(state, *zone, *name) != nullptr) test.zone = *name;
-    } else if (state.policy.zones.size() == 1) {
-        test.zone = state.policy.zones.front().name;
-    } else {
-        state.report.error(node.place, "a test has no `zone`");
-    }
-}
-
-void read_test(LoadState& state, const YamlNode& node) {
-    const MapReader map(node, "a test", {"from", "to", "zone", "expect"}, state.report);
-    if (!map.ok()) return;
-    PolicyTest test;
-    test.place = node.place;
-    if (const auto* from = map.need("from"))
-        test.from = read_address(*from, "`from`", state.report).value_or(IpAddress());
-    read_test_target(state, map, test);
-    read_test_zone(state, node, map, test);
-    if (const auto* expect = map.need("expect"))
-        test.expect = read_action(*expect, "`expect`", state.report).value_or(Action::Drop);
-    state.policy.tests.push_back(std::move(test));
-}
-
 }  // namespace
 
 void read_failsafe(LoadState& state, const YamlNode& node) {
@@ -175,11 +137,6 @@ void read_binds(LoadState& state, const YamlNode& node) {
     if (const auto* allow = map.find("allow"))
         read_list(*allow, "`allow`", true, state.report,
                   [&](const YamlNode& item) { read_bind_rule(state, item); });
-}
-
-void read_tests(LoadState& state, const YamlNode& node) {
-    read_list(node, "`tests`", true, state.report,
-              [&](const YamlNode& item) { read_test(state, item); });
 }
 
 void read_rest(LoadState& state, const MapReader& root) {

@@ -123,7 +123,7 @@ std::string show_tests(const Policy& policy) {
     std::string out = policy.tests.empty() ? "" : "tests:\n";
     for (const auto& test : policy.tests)
         out += fmt::format("  - {{ from: {}, to: {}, zone: {}, expect: {} }}\n",
-                           text(test.from.to_string()), to_string(test.to), test.zone,
+                           text(test.from.to_string()), text(target_text(test)), test.zone,
                            to_string(test.expect));
     return out;
 }

@@ -59,6 +59,22 @@ TEST_F(Cli, ChecksAndShowsAPolicy) {
     EXPECT_THAT(console_.data, HasSubstr("version: 1"));
 }
 
+TEST_F(Cli, TestsAPolicyOfflineAndExitsWith1WhenATestFails) {
+    const auto example = std::string(PORTLID_SOURCE_DIR) + "/policy/examples/web-host.yaml";
+    EXPECT_EQ(portlid({"policy", "test", example}), 0);
+    EXPECT_THAT(console_.data, HasSubstr("4 tests, 0 failed"));
+    const std::string wrong = "from 198.51.100.9 to 22/tcp zone public expect allow";
+    EXPECT_EQ(portlid({"policy", "test", example, "--packet", wrong, "-o", "tap"}), 1);
+    EXPECT_THAT(console_.data, HasSubstr("not ok 5 - " + wrong));
+    EXPECT_THAT(console_.messages, HasSubstr("portlid explain 198.51.100.9 to :22/tcp"));
+    EXPECT_EQ(portlid({"policy", "test", example, "--packet", "from 198.51.100.9 to 22/tcp"}), 0);
+    EXPECT_THAT(console_.data, HasSubstr("is drop (source_not_allowed: ssh"));
+    EXPECT_EQ(portlid({"policy", "test", example, "--packet", "hello"}), 2);
+    EXPECT_EQ(portlid({"policy", "test", kPolicyFile}), 0);
+    EXPECT_THAT(console_.messages, HasSubstr("has no tests"));
+    EXPECT_TRUE(backend_.asked.empty());
+}
+
 TEST_F(Cli, ExitsWith5OnAnInvalidPolicy) {
     const std::string path = testing::TempDir() + "portlid-cli-invalid.yaml";
     std::ofstream(path) << "version: 1\nmode: monitr\n";
@@ -68,6 +84,9 @@ TEST_F(Cli, ExitsWith5OnAnInvalidPolicy) {
     EXPECT_EQ(portlid({"policy", "check", "-o", "json", path}), 5);
     EXPECT_EQ(Json::parse(console_.data)["ok"], false);
     EXPECT_EQ(portlid({"policy", "show", path}), 5);
+    EXPECT_EQ(portlid({"policy", "test", path}), 5);
+    EXPECT_EQ(portlid({"policy", "test", "-o", "json", path}), 5);
+    EXPECT_EQ(Json::parse(console_.data)["errors"][0]["line"], 2);
     EXPECT_EQ(portlid({"explain", "any", ":1", "--offline", "--policy", path}), 5);
     ::unlink(path.c_str());
     EXPECT_EQ(portlid({"policy", "check", path}), 5);
