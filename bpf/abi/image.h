@@ -34,7 +34,8 @@ struct decision {
     __u8 allow;       // 1 = passes
     __u8 enforce;     // 0 = a drop is only a would_drop
     __u8 failsafe;    // 1 = stands before bans and deny sets (row 8)
-    __u16 condition;  // 0 = none; else index of a runtime condition (limit, owner), issue 2 on
+    __u16 condition;  // failsafe: the decision where it does not stand; else 0 = none, or the
+                      // index of a runtime condition (limit, owner), issue 2 on
 };
 ABI_SIZE(struct decision, 8);
 

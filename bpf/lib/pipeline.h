@@ -27,6 +27,7 @@ struct judgement {
 
 enum destination_kind {
     DESTINATION_OWN,
+    DESTINATION_EVERYBODY,  // broadcast, multicast: judged as own, but no failsafe opens it
     DESTINATION_ROUTED,
     DESTINATION_CONTAINER,
     DESTINATION_TRANSIT
@@ -49,6 +50,14 @@ static __always_inline int is_multicast(const struct ip_bytes* address, __u8 fam
 static __always_inline int is_all_ones(const struct ip_bytes* address) {
     return (address->bytes[12] & address->bytes[13] & address->bytes[14] & address->bytes[15]) ==
            0xff;
+}
+
+// The limited broadcast, and 0.0.0.0, its old form (RFC 1122, 3.2.1.3): Linux delivers a datagram
+// from 0.0.0.0 to 0.0.0.0 to every socket of the port.
+static __always_inline int is_to_everybody(const struct ip_bytes* address) {
+    __u32 four;
+    __builtin_memcpy(&four, address->bytes + 12, 4);
+    return four == 0 || four == 0xffffffffu;
 }
 
 static __always_inline int high_bytes_zero(const struct ip_bytes* address) {
@@ -137,12 +146,12 @@ static __always_inline enum destination_kind classify_destination(
     const struct frame* frame, const struct packet_facts* facts) {
     __u32 kind;
     if (own_address(frame, &facts->destination)) return DESTINATION_OWN;
-    if (is_multicast(&facts->destination, facts->family)) return DESTINATION_OWN;
-    if (facts->family == 4 && is_all_ones(&facts->destination)) return DESTINATION_OWN;
+    if (is_multicast(&facts->destination, facts->family)) return DESTINATION_EVERYBODY;
+    if (facts->family == 4 && is_to_everybody(&facts->destination)) return DESTINATION_EVERYBODY;
     kind = network_kind(frame, &facts->destination);
     if (kind == NETWORK_CONTAINER) return DESTINATION_CONTAINER;
     if (kind == NETWORK_ROUTED) return DESTINATION_ROUTED;
-    if (kind == NETWORK_BROADCAST) return DESTINATION_OWN;
+    if (kind == NETWORK_BROADCAST) return DESTINATION_EVERYBODY;
     // An address of the wire's own prefix that we do not know (yet) counts as ours, unless the
     // frame goes to somebody else's station: a VM, a macvlan container.
     if (kind == NETWORK_CONNECTED && !facts->foreign_mac) return DESTINATION_OWN;
@@ -196,7 +205,7 @@ static __always_inline struct judgement judge_port(const struct frame* frame,
     struct judgement result;
     if (decision->failsafe) {
         if (kind == DESTINATION_OWN) return pass(REASON_failsafe, decision->rule);
-        decision = zone_decision(image, zone);
+        decision = decision_at(image, decision->condition);
     }
     // The deny set matters only where it changes the outcome.
     if ((decision->allow || decision->enforce != zone->enforce) &&

@@ -55,6 +55,14 @@ void add_ports(Rows& rows) {
                     VERDICT_drop});
     rows.push_back({"a denied source at the failsafe port", syn_v4(2222, kDenied), REASON_failsafe,
                     VERDICT_allow});
+    rows.push_back({"a failsafe port that a service opens too", syn_v4(443, kOffice),
+                    REASON_failsafe, VERDICT_allow});
+    rows.push_back({"the same at a routed container, where no failsafe counts",
+                    syn_v4(443, kOffice, kRouted), REASON_allowed, VERDICT_allow});
+    rows.push_back({"a failsafe port at a multicast address",
+                    udp_v4(5353, 5353, kOffice, "224.0.0.251"), REASON_no_service, VERDICT_drop});
+    rows.push_back(
+        {"the same at our own", udp_v4(5353, 5353, kOffice), REASON_failsafe, VERDICT_allow});
     rows.push_back(
         {"the failsafe port from elsewhere", syn_v4(2222), REASON_no_service, VERDICT_drop});
 }
@@ -124,6 +132,8 @@ void add_destinations(Rows& rows) {
                     REASON_no_service, VERDICT_drop});
     rows.push_back({"a limited broadcast", udp_v4(137, 137, kStrangerV4, "255.255.255.255"),
                     REASON_no_service, VERDICT_drop});
+    rows.push_back({"the limited broadcast's old form, which Linux delivers",
+                    udp_v4(40000, 5000, "0.0.0.0", "0.0.0.0"), REASON_no_service, VERDICT_drop});
     rows.push_back({"the subnet's broadcast", udp_v4(137, 137, kStrangerV4, "192.0.2.255"),
                     REASON_no_service, VERDICT_drop});
     rows.push_back(

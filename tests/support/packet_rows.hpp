@@ -32,6 +32,7 @@ icmp: { ping: allow }
 protocols: [esp, 112]
 failsafe:
   - { ports: [2222/tcp], from: [office, 198.51.100.66] }
+  - { ports: [443/tcp, 5353/udp], from: [office] }
 routed: [172.30.0.0/16]
 )";
 

@@ -7,6 +7,7 @@
 
 #include "base/file.hpp"
 #include "base/text.hpp"
+#include "policy/routed.hpp"
 
 namespace portlid::app {
 
@@ -101,7 +102,7 @@ Result<> Coverage::fill_tables() {
     auto state = kernel::read_network_state();
     if (!state) return pass_on(state.error(), "read interfaces");
     network_ = std::move(*state);
-    for (const auto& prefix : policies_.model().routed) network_.networks[prefix] = NETWORK_ROUTED;
+    policy::open_routed(network_.networks, policies_.model().routed);
     remember_uplinks();
     if (sensor_ == nullptr || options_.sockets_only) return {};
     if (auto set = sensor_->set_networks(network_.networks); !set) return set;

@@ -21,7 +21,8 @@ public:
     [[nodiscard]] std::uint32_t size() const { return next_; }
 
 private:
-    using Key = std::tuple<std::uint16_t, std::uint8_t, std::uint8_t, std::uint8_t, std::uint8_t>;
+    using Key = std::tuple<std::uint16_t, std::uint8_t, std::uint8_t, std::uint8_t, std::uint8_t,
+                           std::uint16_t>;
     policy_image& image_;
     std::map<Key, std::uint16_t> known_;
     std::uint16_t next_ = 1;

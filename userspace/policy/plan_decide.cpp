@@ -20,8 +20,10 @@ bool names_destination(const Plan& plan, std::size_t service, std::size_t destin
     return std::binary_search(named.begin(), named.end(), service);
 }
 
-decision failsafe_decision(const Plan& plan, std::size_t index) {
+// `otherwise`: for destinations that are not the host's own.
+decision failsafe_decision(const Plan& plan, std::size_t index, std::uint16_t otherwise) {
     decision value{};
+    value.condition = otherwise;
     value.rule = plan.failsafe_rule[index];
     value.reason = REASON_failsafe;
     value.allow = 1;
@@ -51,13 +53,8 @@ decision service_decision(const Plan& plan, std::size_t zone, std::size_t servic
     return value;
 }
 
-}  // namespace
-
-std::uint16_t decide(Plan& plan, const PortRules& rules, std::size_t source_class,
-                     std::size_t destination_class) {
-    for (const auto index : rules.failsafes)
-        if (matches(plan, plan.failsafe_from[index], source_class))
-            return plan.decisions.add(failsafe_decision(plan, index));
+std::uint16_t decide_services(Plan& plan, const PortRules& rules, std::size_t source_class,
+                              std::size_t destination_class) {
     std::optional<decision> closing;
     for (const auto service : rules.services) {
         if (!names_destination(plan, service, destination_class)) continue;
@@ -68,6 +65,18 @@ std::uint16_t decide(Plan& plan, const PortRules& rules, std::size_t source_clas
     }
     if (closing) return plan.decisions.add(*closing);
     return plan.out.image->zones[rules.zone].default_decision;
+}
+
+}  // namespace
+
+std::uint16_t decide(Plan& plan, const PortRules& rules, std::size_t source_class,
+                     std::size_t destination_class) {
+    const auto services = decide_services(plan, rules, source_class, destination_class);
+    if (services == 0) return 0;  // no room
+    for (const auto index : rules.failsafes)
+        if (matches(plan, plan.failsafe_from[index], source_class))
+            return plan.decisions.add(failsafe_decision(plan, index, services));
+    return services;
 }
 
 }  // namespace portlid::policy
