@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The reference model: contract §3's decision table, row by row, over the policy as values. Slow,
+// small and obvious; linear scans only; shares no line with bpf/ or userspace/policy/compile, so
+// that where it and the datapath agree, two readings of the contract agree.
+//
+// Choices that the contract leaves open are those of bpf/README.md and policy/README.md.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "abi/reasons.h"
+#include "policy/model.hpp"
+#include "support/reference_packet.hpp"
+
+namespace portlid::test {
+
+// What the host is, as far as a verdict depends on it.
+struct ReferenceHost {
+    struct Network {
+        enum class Kind { Connected, Container, Broadcast };
+        Cidr prefix;
+        Kind kind = Kind::Connected;
+    };
+    struct Flow {  // one that this host or one of its containers opened
+        IpAddress local;
+        IpAddress remote;
+        unsigned local_port = 0;  // ICMP echo: the identifier
+        unsigned remote_port = 0;
+        unsigned protocol = 0;
+        unsigned idle_seconds = 0;  // since our last packet
+    };
+    std::vector<IpAddress> own;
+    std::vector<Network> networks;
+    std::vector<Flow> flows;
+    bool budgets_spent = false;  // every source has used up its fragments and ICMP errors
+};
+
+// How a frame came in.
+struct Arrival {
+    std::size_t zone = 0;  // index into policy.zones
+    bool layer3 = false;
+    bool force_monitor = false;  // a catch_all interface: nothing is dropped
+    std::array<std::uint8_t, 6> mac{};
+};
+
+[[nodiscard]] const char* word_of(reason why);            // "no_service"
+[[nodiscard]] const char* word_of(verdict_word verdict);  // "would_drop"
+
+struct ReferenceAnswer {
+    verdict_word verdict = VERDICT_allow;
+    // The first is that of the row that decides; the others fit as well (contract: where several
+    // drop reasons fit, any of them may be reported; a cheaper order may find another row that
+    // allows).
+    std::vector<reason> reasons;
+    std::string rule;  // the name of the service that opens the port, "" otherwise
+    bool uses_budget = false;
+
+    [[nodiscard]] bool accepts(verdict_word word, reason why) const;
+    [[nodiscard]] std::string to_string() const;
+};
+
+[[nodiscard]] ReferenceAnswer judge_slowly(const policy::Policy& policy, const ReferenceHost& host,
+                                           const Arrival& arrival,
+                                           std::span<const std::uint8_t> frame);
+
+}  // namespace portlid::test
