@@ -42,7 +42,8 @@ std::string hash_of(const CompiledPolicy& compiled, const Policy& policy) {
 }  // namespace
 
 std::uint16_t DecisionTable::add(const decision& value) {
-    const Key key{value.rule, value.reason, value.allow, value.enforce, value.failsafe, value.condition};
+    const Key key{value.rule,    value.reason,   value.allow,
+                  value.enforce, value.failsafe, value.condition};
     if (const auto known = known_.find(key); known != known_.end()) return known->second;
     if (next_ >= MAX_DECISIONS) return 0;
     image_.decisions[next_] = value;
