@@ -32,7 +32,7 @@ Answers::Answers(const RunOptions& options, PolicyStore& policies, Coverage& cov
 
 std::string Answers::ports() {
     observer_.invalidate();  // UFW's files may have changed; nobody tells
-    return dump(inventory::ports_json(observer_.exposures(true)));
+    return inventory::ports_document(observer_.exposures(true));
 }
 
 control::Response Answers::get(const control::Request& request) {

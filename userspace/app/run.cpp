@@ -311,6 +311,8 @@ Result<> run(const RunOptions& options) {
     open_log();
     // Few threads, small heaps: one arena is enough and keeps the resident set flat.
     ::mallopt(M_ARENA_MAX, 1);
+    // A big answer or sweep goes back to the system when it is done with.
+    ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
     std::signal(SIGPIPE, SIG_IGN);
     auto loop = Loop::create();
     if (!loop) return pass_on(loop.error());

@@ -68,10 +68,14 @@ MHD_Result send_response(MHD_Connection* connection, unsigned status, OwnedRespo
     return MHD_queue_response(connection, status, response.get());
 }
 
-MHD_Result send_text(MHD_Connection* connection, unsigned status, const std::string& body,
+// The response owns the text: a big one is never held twice.
+MHD_Result send_text(MHD_Connection* connection, unsigned status, std::string body,
                      const char* type = "application/json") {
-    OwnedResponse response(MHD_create_response_from_buffer(
-        body.size(), const_cast<char*>(body.data()), MHD_RESPMEM_MUST_COPY));
+    auto owned = std::make_unique<std::string>(std::move(body));
+    OwnedResponse response(MHD_create_response_from_buffer_with_free_callback_cls(
+        owned->size(), owned->data(), [](void* text) { delete static_cast<std::string*>(text); },
+        owned.get()));
+    if (response) static_cast<void>(owned.release());
     return send_response(connection, status, std::move(response), type);
 }
 
@@ -217,7 +221,8 @@ MHD_Result HttpServer::begin(Peer& peer, const char* url, const char* method) {
     if (!decision.refusal && announces_too_much(peer.connection)) decision.refusal = too_large();
     if (decision.refusal) {
         peer.deadline = Clock::now() + limits_.request_time;
-        return send_text(peer.connection, decision.refusal->status, decision.refusal->body);
+        return send_text(peer.connection, decision.refusal->status,
+                         std::move(decision.refusal->body));
     }
     peer.target = decision.target;
     peer.request.path = url;
@@ -231,13 +236,12 @@ MHD_Result HttpServer::begin(Peer& peer, const char* url, const char* method) {
 MHD_Result HttpServer::finish(Peer& peer) {
     peer.deadline = Clock::now() + limits_.answer_time;
     if (peer.body_too_large) {
-        const auto refusal = too_large();
-        return send_text(peer.connection, refusal.status, refusal.body);
+        auto refusal = too_large();
+        return send_text(peer.connection, refusal.status, std::move(refusal.body));
     }
     if (peer.target == Target::Events) return send_events(peer);
-    const auto response =
-        peer.target == Target::Post ? api_.post(peer.request) : api_.get(peer.request);
-    return send_text(peer.connection, response.status, response.body);
+    auto response = peer.target == Target::Post ? api_.post(peer.request) : api_.get(peer.request);
+    return send_text(peer.connection, response.status, std::move(response.body));
 }
 
 MHD_Result HttpServer::send_events(Peer& peer) {
@@ -248,7 +252,7 @@ MHD_Result HttpServer::send_events(Peer& peer) {
     if (follow == peer.request.query.end() || follow->second != "1") {
         std::string body;
         for (const auto& line : lines) body.append(line).append("\n");
-        return send_text(peer.connection, MHD_HTTP_OK, body, kType);
+        return send_text(peer.connection, MHD_HTTP_OK, std::move(body), kType);
     }
     peer.deadline.reset();
     peer.stream =

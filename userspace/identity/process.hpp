@@ -27,6 +27,7 @@ struct Process {
     std::uint64_t start_ticks = 0;  // field 22 of stat: with pid, one process for good
     std::uint32_t netns = 0;        // inode of ns/net; 0 when not readable
     std::vector<std::string> argv;  // at most 64 entries of 4096 bytes
+    bool operator==(const Process&) const = default;
 };
 
 class ProcRoot {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <unordered_map>
 
 #include "inventory/publish_index.hpp"
 #include "inventory/reach.hpp"
@@ -16,6 +17,8 @@ namespace {
 struct Join {
     const JoinInput& input;
     PublishIndex index;
+    // One view a holder; null while nobody asked.
+    mutable std::unordered_map<const Holder*, HolderViewPtr> views;
 };
 
 HolderView view_of(const Holder& holder, const PublishIndex& index) {
@@ -23,6 +26,19 @@ HolderView view_of(const Holder& holder, const PublishIndex& index) {
     HolderView view{process.pid, process.exe, process.comm, process.user, process.unit, {}};
     if (!process.container_id.empty()) view.container = index.name_of(process.container_id);
     return view;
+}
+
+HolderViewPtr shared_view(const Join& join, const HolderPtr& holder) {
+    auto& view = join.views[holder.get()];
+    if (!view) view = std::make_shared<const HolderView>(view_of(*holder, join.index));
+    return view;
+}
+
+// `holder` (null = not known), named after the container that the engine publishes.
+HolderViewPtr speaking_for(const HolderViewPtr& holder, const identity::Container& container) {
+    auto view = holder ? *holder : HolderView{container.pid, {}, {}, {}, {}, {}};
+    view.container = container_name(container);
+    return std::make_shared<const HolderView>(std::move(view));
 }
 
 Published published_of(const Publish& publish, bool proxy) {
@@ -37,13 +53,12 @@ void add_holder(const Join& join, const Listener& listener, Exposure& item) {
         item.host_netns ? join.index.find(item.protocol, *item.address, item.port) : nullptr;
     const bool known = listener.holder && listener.holder->process.pid != 0;
     const bool proxy = known && item.host_netns && is_docker_proxy(*listener.holder);
-    if (known) item.holder = view_of(*listener.holder, join.index);
-    if (listener.binder) item.binder = view_of(*listener.binder, join.index);
+    if (known) item.holder = shared_view(join, listener.holder);
+    if (listener.binder) item.binder = shared_view(join, listener.binder);
     if (publish != nullptr) {
         item.published = published_of(*publish, proxy);
         const bool engines_own = proxy || (known && is_docker_daemon(*listener.holder));
-        if (!known) item.holder = HolderView{publish->container->pid, {}, {}, {}, {}, {}};
-        if (!known || engines_own) item.holder->container = container_name(*publish->container);
+        if (!known || engines_own) item.holder = speaking_for(item.holder, *publish->container);
     } else if (proxy) {
         item.published = published_by_arguments(listener.holder->process, item.protocol,
                                                 *item.address, item.port);
@@ -92,8 +107,7 @@ Exposure from_sockets(const Join& join, const Slot& slot,
 Exposure from_publish(const Join& join, const Slot& slot, const Publish& publish) {
     auto item = at(slot, join.input.host_netns);
     item.published = published_of(publish, false);
-    item.holder = HolderView{publish.container->pid, {}, {}, {}, {}, {}};
-    item.holder->container = container_name(*publish.container);
+    item.holder = speaking_for(nullptr, *publish.container);
     const bool dead = !item.published->dnat || item.address->is_loopback();
     add_reach(join, dead ? Path::Nowhere : Path::Dnat, item);
     return item;
@@ -116,7 +130,7 @@ const char* to_string(ExposureVerdict verdict) {
 }
 
 std::vector<Exposure> join(const JoinInput& input) {
-    const Join work{input, PublishIndex(input.engines)};
+    const Join work{input, PublishIndex(input.engines), {}};
     const auto slots = slots_of(input.listeners);
     std::vector<Exposure> items;
     items.reserve(slots.size());

@@ -39,6 +39,9 @@ struct HolderView {
     std::optional<ContainerName> container;
 };
 
+// Shared between the ports of one process.
+using HolderViewPtr = std::shared_ptr<const HolderView>;
+
 struct ZoneReach {
     std::string zone;
     policy::Reach now = policy::Reach::Closed;
@@ -55,8 +58,8 @@ struct Exposure {
     std::optional<BootTime> since;
     bool preexisting = false;
     std::optional<Published> published;
-    std::optional<HolderView> holder;
-    std::optional<HolderView> binder;
+    HolderViewPtr holder;  // null = not known
+    HolderViewPtr binder;
     UfwAnswer ufw = UfwAnswer::Absent;  // absent too where UFW has no part: other namespaces
     std::string service;                // empty = none names it
     std::vector<ZoneReach> reach;

@@ -4,7 +4,7 @@
 
 #include <netinet/in.h>
 
-#include <optional>
+#include <memory>
 #include <string>
 
 #include "base/address.hpp"
@@ -21,15 +21,19 @@ struct Holder {
     std::string parent_exe;
     std::string parent_container_id;
     std::uint32_t parent_uid = 0;
+    bool operator==(const Holder&) const = default;
 };
+
+// Shared: ten thousand sockets of one process name it once.
+using HolderPtr = std::shared_ptr<const Holder>;
 
 struct Listener {
     event::SocketFacts socket;
     std::uint64_t inode = 0;  // 0 until a sweep saw it
     BootTime since;
-    bool preexisting = false;      // open before the sensor; `since` is then when it was first seen
-    std::optional<Holder> holder;  // who has a descriptor of it now
-    std::optional<Holder> binder;  // who bound it, when that is somebody else
+    bool preexisting = false;  // open before the sensor; `since` is then when it was first seen
+    HolderPtr holder;          // who has a descriptor of it now; null = nobody known
+    HolderPtr binder;          // who bound it, when that is somebody else
 };
 
 // What a client must speak to reach a socket: UDP-Lite counts as UDP (MPTCP comes as TCP already).

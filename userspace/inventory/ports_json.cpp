@@ -28,7 +28,7 @@ Json container_json(const std::optional<ContainerName>& container) {
             {"compose", compose_json(*container)}};
 }
 
-Json holder_json(const std::optional<HolderView>& holder) {
+Json holder_json(const HolderViewPtr& holder) {
     if (!holder) return nullptr;
     return {{"pid", holder->pid == 0 ? Json(nullptr) : Json(holder->pid)},
             {"exe", text_or_null(holder->exe)},
@@ -82,10 +82,16 @@ Json port_json(const Exposure& item) {
             {"verdict", to_string(item.verdict)}};
 }
 
-Json ports_json(const std::vector<Exposure>& exposures) {
-    Json items = Json::array();
-    for (const auto& exposure : exposures) items.push_back(port_json(exposure));
-    return {{"schema", "portlid.ports/v1"}, {"items", std::move(items)}};
+std::string ports_document(const std::vector<Exposure>& exposures) {
+    std::string document = R"({"schema":"portlid.ports/v1","items":[)";
+    constexpr std::size_t kTypicalItemBytes = 640;  // so that it grows once, if at all
+    document.reserve(exposures.size() * kTypicalItemBytes);
+    const auto* separator = "";
+    for (const auto& exposure : exposures) {
+        document.append(separator).append(port_json(exposure).dump());
+        separator = ",";
+    }
+    return document.append("]}");
 }
 
 }  // namespace portlid::inventory

@@ -69,11 +69,10 @@ bool ListenerTable::record_listener(const event::SocketRecord& record) {
     if (port_known) listener.socket.port = known_port;
     listener.since = record.time;
     listener.preexisting = false;
-    listener.holder = identify(proc_, record.task);
-    listener.binder.reset();
-    const auto bound_by = binders_.find(record.socket.cookie);
-    if (bound_by != binders_.end() && bound_by->second.pid != record.task.pid)
-        listener.binder = identify(proc_, bound_by->second);
+    listener.holder = share(identify(proc_, record.task));
+    if (listener.binder && same_process(*listener.binder, *listener.holder))
+        listener.binder.reset();
+    learn_binder(listener, record.task.pid);
     entry->heard = record.time;
     const bool client = is_ephemeral_udp(record.socket) && record.socket.requested_port.value == 0;
     entry->reported = listener.socket.port.value != 0 && !client;
@@ -90,6 +89,15 @@ bool ListenerTable::on_close(const event::SocketRecord& record) {
     entries_.erase(found);
     const bool inner = gone.listener.socket.mptcp && close_inner(gone);
     return gone.reported || inner;
+}
+
+// Asked once: what bind() told is not kept beside what came of it.
+void ListenerTable::learn_binder(Listener& listener, std::uint32_t holder_pid) {
+    const auto bound_by = binders_.find(listener.socket.cookie);
+    if (bound_by == binders_.end()) return;
+    if (bound_by->second.pid != holder_pid)
+        listener.binder = share(identify(proc_, bound_by->second));
+    binders_.erase(bound_by);
 }
 
 // An MPTCP listener has a TCP socket inside, with a cookie of its own; where the kernel half cannot
@@ -127,6 +135,16 @@ std::uint32_t ListenerTable::netns_of(const event::SocketRecord& record) const {
     if (record.socket.netns != 0) return record.socket.netns;
     const auto known = netns_by_cookie_.find(record.socket.netns_cookie);
     return known != netns_by_cookie_.end() ? known->second : record.task.netns;
+}
+
+HolderPtr ListenerTable::share(Holder holder) {
+    if (shared_.size() > 2 * entries_.size() + 64)
+        std::erase_if(shared_, [](const auto& item) { return item.second.expired(); });
+    auto& known = shared_[holder.process.pid];
+    if (auto same = known.lock(); same && *same == holder) return same;
+    auto fresh = std::make_shared<const Holder>(std::move(holder));
+    known = fresh;
+    return fresh;
 }
 
 ListenerTable::Entry* ListenerTable::place(std::uint64_t cookie) {

@@ -67,12 +67,13 @@ private:
         BootTime heard;        // the last record or sweep that showed it
         bool reported = true;  // false: a UDP client's port, or a port not known yet
     };
-    using HolderCache = std::unordered_map<std::uint32_t, std::optional<Holder>>;
+    using HolderCache = std::unordered_map<std::uint32_t, HolderPtr>;
 
     bool on_bind(const event::SocketRecord& record);
     bool on_listen(const event::SocketRecord& record);
     bool on_close(const event::SocketRecord& record);
     bool record_listener(const event::SocketRecord& record);
+    void learn_binder(Listener& listener, std::uint32_t holder_pid);
     bool close_inner(const Entry& outer);
     void remember_closed(std::uint64_t cookie, BootTime when);
     void learn_netns(const event::SocketFacts& socket);
@@ -83,7 +84,9 @@ private:
     bool remove_unseen(const SweepResult& sweep);
     bool refresh_holders();
     bool refresh_holder(Listener& listener, const std::vector<std::uint32_t>& pids,
-                        HolderCache& cache) const;
+                        HolderCache& cache);
+    // The same object for equal holders, so that each is kept once.
+    [[nodiscard]] HolderPtr share(Holder holder);
     [[nodiscard]] Entry* place(std::uint64_t cookie);
     [[nodiscard]] bool is_ephemeral_udp(const event::SocketFacts& socket) const;
     [[nodiscard]] bool holder_lives(const Listener& listener) const;
@@ -91,7 +94,8 @@ private:
     identity::ProcRoot proc_;
     TableOptions options_;
     std::unordered_map<std::uint64_t, Entry> entries_;             // by socket cookie
-    std::unordered_map<std::uint64_t, event::TaskFacts> binders_;  // TCP: who called bind()
+    std::unordered_map<std::uint64_t, event::TaskFacts> binders_;  // TCP, until LISTEN: who bound
+    std::unordered_map<std::uint32_t, std::weak_ptr<const Holder>> shared_;  // by pid
     std::unordered_map<std::uint64_t, std::uint32_t> netns_by_cookie_;
     std::unordered_map<std::uint64_t, BootTime> closed_;
     std::deque<std::uint64_t> closed_order_;

@@ -95,13 +95,14 @@ bool ListenerTable::refresh_holders() {
 // Keeps the holder that still has a descriptor, else takes the lowest pid. Who held it before is
 // its binder from then on.
 bool ListenerTable::refresh_holder(Listener& listener, const std::vector<std::uint32_t>& pids,
-                                   HolderCache& cache) const {
+                                   HolderCache& cache) {
     const auto look_up = [&](std::uint32_t pid) {
         const auto [at, fresh] = cache.try_emplace(pid);
-        if (fresh) at->second = identify(proc_, pid);
+        if (fresh)
+            if (auto found = identify(proc_, pid)) at->second = share(std::move(*found));
         return at->second;
     };
-    std::optional<Holder> now;
+    HolderPtr now;
     if (listener.holder &&
         std::binary_search(pids.begin(), pids.end(), listener.holder->process.pid))
         now = look_up(listener.holder->process.pid);

@@ -19,7 +19,8 @@ Exposure exposure(std::uint16_t port, Reach now = Reach::Open, Reach enforced = 
     out.port = {port};
     out.netns = kHost;
     out.host_netns = true;
-    out.holder = HolderView{70, "/bin/httpd", "httpd", "root", "", {}};
+    out.holder =
+        std::make_shared<const HolderView>(HolderView{70, "/bin/httpd", "httpd", "root", "", {}});
     out.reach = {{"public", now, enforced}};
     out.verdict = now != Reach::Closed && enforced == Reach::Closed ? ExposureVerdict::Exposed
                                                                     : ExposureVerdict::Ok;
@@ -40,9 +41,9 @@ TEST(Diff, SaysWhatOpenedChangedAndClosed) {
 
 TEST(Diff, AnotherPidOfTheSameProgramIsNoChange) {
     auto later = exposure(80);
-    later.holder->pid = 71;
+    edit_holder(later, [](auto& holder) { holder.pid = 71; });
     EXPECT_TRUE(diff({exposure(80)}, {later}).empty());
-    later.holder->exe = "/bin/nc";
+    edit_holder(later, [](auto& holder) { holder.exe = "/bin/nc"; });
     EXPECT_EQ(diff({exposure(80)}, {later}).size(), 1U);
 }
 
@@ -58,7 +59,7 @@ TEST(Diff, APublishedRangeIsOneChangeOfEachKind) {
     std::vector<Exposure> range;
     for (unsigned port = 7000; port <= 7100; ++port) {
         range.push_back(exposure(static_cast<std::uint16_t>(port)));
-        range.back().holder->pid = port;
+        edit_holder(range.back(), [&](auto& holder) { holder.pid = port; });
     }
     const auto opened = diff({}, range);
     ASSERT_EQ(opened.size(), 1U);
@@ -70,7 +71,7 @@ TEST(Diff, APublishedRangeIsOneChangeOfEachKind) {
 
 TEST(Diff, ARangeEndsWhereTheHolderOrTheFateDiffers) {
     auto other = exposure(81);
-    other.holder->exe = "/bin/nc";
+    edit_holder(other, [](auto& holder) { holder.exe = "/bin/nc"; });
     const auto changes = diff({}, {exposure(80), other, exposure(82), exposure(84)});
     ASSERT_EQ(changes.size(), 4U);
     for (const auto& change : changes) EXPECT_EQ(change.ports(), 1U);
@@ -101,7 +102,9 @@ TEST(Scope, IsTheWidestReach) {
 TEST(ChangeBody, NamesTheRangeAndThePreviousVerdict) {
     auto from = exposure(80);
     auto to = exposure(80, Reach::Closed);
-    to.holder->container = ContainerName{id_of('e'), "web", "tiny:1", "shop", "db"};
+    edit_holder(to, [](auto& holder) {
+        holder.container = ContainerName{id_of('e'), "web", "tiny:1", "shop", "db"};
+    });
     to.published = Published{ip("0.0.0.0"), {80}, true};
     const auto changes = diff({from}, {to});
     ASSERT_EQ(changes.size(), 1U);

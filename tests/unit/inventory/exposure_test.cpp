@@ -93,7 +93,7 @@ TEST(Join, SortsByPortThenProtocolThenAddress) {
 
 TEST(Join, ShowsTheBinderWhereItIsSomebodyElse) {
     auto activated = held(listener("0.0.0.0", 22), process(50, "/usr/sbin/sshd"));
-    activated.binder = process(1, "/usr/lib/systemd/systemd");
+    activated.binder = std::make_shared<const Holder>(process(1, "/usr/lib/systemd/systemd"));
     EXPECT_EQ(join(input_of({activated}))[0].binder->pid, 1U);
 }
 

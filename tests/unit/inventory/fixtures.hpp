@@ -61,8 +61,16 @@ inline Holder docker_proxy(std::uint32_t pid) {
 }
 
 inline Listener held(Listener listener, Holder holder) {
-    listener.holder = std::move(holder);
+    listener.holder = std::make_shared<const Holder>(std::move(holder));
     return listener;
+}
+
+// The holder of `item`, changed by `edit`.
+template <typename Edit>
+void edit_holder(Exposure& item, Edit edit) {
+    auto view = *item.holder;
+    edit(view);
+    item.holder = std::make_shared<const HolderView>(std::move(view));
 }
 
 inline identity::Container container(char digit, const std::string& name) {
