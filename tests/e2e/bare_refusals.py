@@ -2,6 +2,7 @@
 """Bad input: one paragraph that says what, where, why and the next command; the exit code of the
 contract; nothing half-attached."""
 
+import json
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import threading
 
 from harness import bare
 from harness.context import policy
+from harness.lab import HOST4
 from harness.portlid import BINARY, Portlid
 from harness.rows import Skip
 from harness.wait import until
@@ -218,6 +220,40 @@ def interrupted(lab):
     nothing_attached(lab, sensor)
 
 
+def one_link(lab, sensor, suffix):
+    """The pin of the one link whose name ends so."""
+    found = [p for p in sensor.pins() if p.endswith(suffix)]
+    assert len(found) == 1, sensor.pins()
+    return f"{sensor.bpffs}/{found[0]}"
+
+
+def egress_detached(lab):
+    """Somebody detaches the egress half: said, and back before replies are missed for long."""
+    with Portlid(lab, policy("enforce"), docker=False) as sensor:
+        lab.run("host", "bpftool", "link", "detach", "pinned", one_link(lab, sensor, "_tcx_out"))
+        sensor.wait_event("coverage.lost", lambda e: e["kind"] == "coverage.lost")
+        sensor.wait_event("coverage.restored", lambda e: e["kind"] == "coverage.restored",
+                          seconds=2)
+        assert sensor.interface()["egress"] and sensor.interface()["mode"] == "enforce"
+
+
+def hook_detached(lab):
+    """Somebody detaches a socket hook: said, and attached again."""
+    with Portlid(lab, policy("monitor"), docker=False) as sensor:
+        lab.run("host", "bpftool", "link", "detach", "pinned", one_link(lab, sensor, "post_bind4"))
+        told = sensor.wait_event("sensor.degraded", lambda e: e["kind"] == "sensor.degraded")
+        assert "post_bind4" in json.dumps(told), told
+        until("the hook is back", lambda: {"name": "post_bind4", "state": "attached"} in
+              sensor.get("status")["hooks"], seconds=2)
+
+
+def explained(lab):
+    """explain without a destination means the address that strangers aim at."""
+    with Portlid(lab, policy("enforce"), docker=False) as sensor:
+        text = sensor.cli("explain", "any", "to", ":5432").stdout
+        assert f"{HOST4}:5432" in text and "no_service" in text, text
+
+
 ROWS = (("R01", "a broken policy at start: exit 5, file:line, nothing attached", broken_policy),
         ("R02", "a missing policy: exit 5", missing_policy),
         ("R03", "a world-writable policy: exit 5 and the chmod to type", writable_policy),
@@ -234,7 +270,10 @@ ROWS = (("R01", "a broken policy at start: exit 5, file:line, nothing attached",
          vanishing_interface),
         ("R13", "a second sensor on the same directories is refused", second_sensor),
         ("R14", "--mode monitor caps an enforcing policy", capped),
-        ("R15", "Ctrl-C detaches and ends with exit 0", interrupted))
+        ("R15", "Ctrl-C detaches and ends with exit 0", interrupted),
+        ("R16", "a detached egress program: said, back within 2 s", egress_detached),
+        ("R17", "a detached socket hook: said, back within 2 s", hook_detached),
+        ("R18", "explain means the address that strangers aim at", explained))
 
 
 def rows(report):

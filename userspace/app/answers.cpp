@@ -75,6 +75,7 @@ control::Response Answers::explain_answer(const control::Request& request) {
     if (*covered != nullptr) {
         context.zone = (*covered)->choice.zone;
         context.interface_name = (*covered)->link.name;
+        context.addresses = (*covered)->link.addresses;
         context.force_monitor = (*covered)->choice.force_monitor;
         context.attached = (*covered)->state.attached.has_value();
     }

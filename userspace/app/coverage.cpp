@@ -115,6 +115,7 @@ Result<> Coverage::refresh(bool first) {
     if (first)
         if (auto named = check_named(chosen); !named) return named;
     drop_missing(chosen);
+    if (first) drop_unwanted(chosen);
     for (const auto& [index, choice] : chosen) {
         const auto& link = network_.interfaces.at(index);
         const auto known = covered_.find(index);
@@ -140,9 +141,27 @@ void Coverage::attach(const kernel::Interface& link, const policy::ZoneChoice& c
                                      .wanted = options_.attach};
     CoveredInterface covered{link, choice, policies_.model().zones[choice.zone].name,
                              sensor_->attach_interface(request)};
-    const bool failed = !covered.state.attached;
+    require_egress(covered, !covered_.contains(link.ifindex));
+    const bool failed = !covered.state.attached || !covered.state.egress;
     if (failed != lost_.contains(link.ifindex)) announce(covered, failed);
     covered_.insert_or_assign(link.ifindex, std::move(covered));
+}
+
+// Without the flow table's half every reply would be judged as a stranger's packet: an interface
+// that enforces is not begun without it. One that is in force already stays (fail static).
+void Coverage::require_egress(CoveredInterface& covered, bool fresh) {
+    if (!fresh || covered.state.egress || !covered.state.attached) return;
+    if (std::string_view(mode_of(covered)) != "enforce") return;
+    sensor_->detach_interface(covered.link.ifindex);
+    covered.state.attached.reset();
+    covered.state.why = "not enforced, since replies could not be told: " + covered.state.why;
+}
+
+// What an earlier run attached and nobody wants now.
+void Coverage::drop_unwanted(const std::map<std::uint32_t, policy::ZoneChoice>& chosen) {
+    if (sensor_ == nullptr || options_.sockets_only) return;
+    for (const auto& state : sensor_->interfaces())
+        if (!chosen.contains(state.ifindex)) sensor_->detach_interface(state.ifindex);
 }
 
 void Coverage::drop_missing(const std::map<std::uint32_t, policy::ZoneChoice>& chosen) {
@@ -172,16 +191,38 @@ void Coverage::announce(const CoveredInterface& covered, bool lost) {
                              lost ? "none" : attach_word(covered.state), covered.state.why));
 }
 
+// A socket hook that somebody detached is put back; what it missed the next sweep finds.
+void Coverage::verify_sockets() {
+    const auto before = sensor_->hooks();
+    const auto failed = [](const auto& hook) { return hook.state == "failed"; };
+    const auto broken = std::find_if(before.begin(), before.end(), failed);
+    if (broken == before.end()) return;
+    const auto attached = sensor_->attach_sockets();
+    const auto after = sensor_->hooks();
+    const bool restored = attached && std::none_of(after.begin(), after.end(), failed);
+    if (!restored && sockets_degraded_) return;
+    sockets_degraded_ = !restored;
+    emitter_.emit(
+        event::Kind::SensorDegraded,
+        event::sensor_degraded_body(
+            emitter_.origin(), broken->name, broken->why,
+            restored ? "attached again" : "portlid status shows which hooks are missing"));
+}
+
 void Coverage::verify() {
-    if (sensor_ == nullptr || options_.sockets_only) return;
+    if (sensor_ == nullptr) return;
     sensor_->verify_links();
+    verify_sockets();
+    if (options_.sockets_only) return;
     for (const auto& state : sensor_->interfaces()) {
         const auto known = covered_.find(state.ifindex);
-        if (known == covered_.end() || state.attached || !known->second.state.attached) continue;
-        known->second.state = state;
-        announce(known->second, true);
-        const auto link = known->second.link;
-        attach(link, known->second.choice);
+        if (known == covered_.end()) continue;
+        auto& covered = known->second;
+        const bool whole = state.attached && state.egress && !state.passed_by;
+        if (whole || (lost_.contains(state.ifindex) && !covered.state.attached)) continue;
+        covered.state = state;
+        if (!lost_.contains(state.ifindex)) announce(covered, true);
+        attach(kernel::Interface(covered.link), policy::ZoneChoice(covered.choice));
     }
 }
 

@@ -59,7 +59,10 @@ private:
         const std::map<std::uint32_t, policy::ZoneChoice>& chosen) const;
     void remember_uplinks();
     void attach(const kernel::Interface& link, const policy::ZoneChoice& choice);
+    void drop_unwanted(const std::map<std::uint32_t, policy::ZoneChoice>& chosen);
     void drop_missing(const std::map<std::uint32_t, policy::ZoneChoice>& chosen);
+    void require_egress(CoveredInterface& covered, bool fresh);
+    void verify_sockets();
     void announce(const CoveredInterface& covered, bool lost);
 
     const RunOptions& options_;
@@ -69,7 +72,8 @@ private:
     kernel::NetworkState network_;
     std::set<std::string> uplinks_;  // names that carry, or ever carried, a default route
     std::map<std::uint32_t, CoveredInterface> covered_;
-    std::set<std::uint32_t> lost_;  // announced as lost, not yet restored
+    bool sockets_degraded_ = false;  // told, and not yet whole again
+    std::set<std::uint32_t> lost_;   // announced as lost, not yet restored
 };
 
 }  // namespace portlid::app

@@ -72,9 +72,12 @@ namespace {
 
 IpAddress destination_of(const ExplainContext& context, const Question& question) {
     if (question.destination) return *question.destination;
+    const auto family = question.source.family();
+    for (const auto& own : context.addresses)
+        if (own.family() == family && !own.is_link_local()) return own;
     for (const auto& own : context.tables.own)
-        if (own.family() == question.source.family() && !own.is_loopback()) return own;
-    return IpAddress::any(question.source.family());
+        if (own.family() == family && !own.is_loopback()) return own;
+    return IpAddress::any(family);
 }
 
 Json step(std::string where, std::string outcome, std::string why) {

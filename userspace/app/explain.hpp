@@ -29,6 +29,8 @@ struct ExplainContext {
     const policy::Policy* policy = nullptr;
     const policy::CompiledPolicy* compiled = nullptr;
     policy::HostTables tables;
+    // Of the interface that the packet comes through: what a stranger aims at.
+    std::vector<IpAddress> addresses;
     unsigned zone = 0;
     std::string interface_name;  // empty: offline
     bool force_monitor = false;

@@ -63,6 +63,11 @@ bool IpAddress::is_any() const {
     return *this == any(family());
 }
 
+bool IpAddress::is_link_local() const {
+    if (family() == Family::IPv4) return bytes_[12] == 169 && bytes_[13] == 254;
+    return bytes_[0] == 0xfe && (bytes_[1] & 0xc0U) == 0x80;
+}
+
 bool IpAddress::is_loopback() const {
     if (family() == Family::IPv4) return bytes_[12] == 127;
     IpAddress one;

@@ -48,8 +48,9 @@ public:
     [[nodiscard]] static IpAddress any(Family family);
 
     [[nodiscard]] Family family() const;
-    [[nodiscard]] bool is_any() const;       // 0.0.0.0 or ::
-    [[nodiscard]] bool is_loopback() const;  // 127/8 or ::1
+    [[nodiscard]] bool is_any() const;         // 0.0.0.0 or ::
+    [[nodiscard]] bool is_loopback() const;    // 127/8 or ::1
+    [[nodiscard]] bool is_link_local() const;  // 169.254/16 or fe80::/10
     [[nodiscard]] ip_bytes to_bytes() const;
     [[nodiscard]] const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }
     [[nodiscard]] std::string to_string() const;

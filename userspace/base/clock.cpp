@@ -4,7 +4,9 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <atomic>
 #include <charconv>
+#include <cstdlib>
 #include <ctime>
 
 namespace portlid {
@@ -16,6 +18,18 @@ std::uint64_t read_ns(clockid_t clock) {
     clock_gettime(clock, &time);
     return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000ULL +
            static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+// Reading the two clocks one after the other jitters by microseconds; slewing moves them apart by
+// at most 500 us a second, which the threshold lets gather to a millisecond.
+std::int64_t boot_offset_ns() {
+    constexpr std::int64_t kMovedNs = 1'000'000;
+    static std::atomic<std::int64_t> known{0};
+    const auto now = static_cast<std::int64_t>(read_ns(CLOCK_REALTIME) - read_ns(CLOCK_BOOTTIME));
+    const auto before = known.load(std::memory_order_relaxed);
+    if (before != 0 && std::abs(now - before) < kMovedNs) return before;
+    known.store(now, std::memory_order_relaxed);
+    return now;
 }
 
 std::optional<std::uint64_t> unit_seconds(std::string_view unit) {
@@ -37,8 +51,8 @@ WallTime wall_now() {
 }
 
 WallTime to_wall(BootTime instant) {
-    const auto age = static_cast<std::int64_t>(boot_now().ns - instant.ns);
-    return wall_now() - std::chrono::nanoseconds(age);
+    return WallTime(std::chrono::nanoseconds(boot_offset_ns()) +
+                    std::chrono::nanoseconds(static_cast<std::int64_t>(instant.ns)));
 }
 
 std::string to_rfc3339(WallTime time) {

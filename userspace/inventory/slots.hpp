@@ -15,7 +15,6 @@ struct Slot {
     std::uint8_t protocol = 6;
     IpAddress address;  // its family is the slot's: v4-mapped on an IPv6 socket is IPv4
     std::uint32_t netns = 0;
-    // clang-tidy 14 takes the comparison with 0 that this makes for a null pointer.
     auto operator<=>(const Slot&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 

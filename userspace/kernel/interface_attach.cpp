@@ -44,6 +44,7 @@ InterfaceState InterfaceHooks::attach(const InterfaceRequest& request) {
     auto& hooks = hooks_of(request.ifindex);
     hooks.state.attached.reset();
     hooks.state.egress = false;
+    hooks.state.passed_by = false;
     hooks.state.why.clear();
     if (!request.name.empty()) hooks.state.name = request.name;
     if (interface_name(request.ifindex).empty()) {
@@ -91,7 +92,8 @@ void InterfaceHooks::attach_ingress(Hooks& hooks, const InterfaceRequest& reques
         hooks.state.attached = kind;
         if (kind == AttachKind::Tc && hooks.classic_in)
             add_note(notes, "by a clsact filter, which root can replace unseen (no tcx here)");
-        if (!is_first(hooks)) add_note(notes, "another tc program runs before ours");
+        hooks.state.passed_by = !is_first(hooks);
+        if (hooks.state.passed_by) add_note(notes, "another tc program runs before ours");
         break;
     }
     hooks.state.why = notes;

@@ -129,7 +129,8 @@ void InterfaceHooks::verify_one(Hooks& hooks) {
     if (!all_pinned(hooks)) return lost("somebody removed the pin of a link");
     if (!program_is_ours(hooks)) return lost("another sensor took the interface over");
     if (!state.egress) state.why = "somebody detached the egress program";
-    if (!is_first(hooks)) state.why = "another tc program runs before ours and may pass it by";
+    state.passed_by = !is_first(hooks);
+    if (state.passed_by) state.why = "another tc program runs before ours and may pass it by";
 }
 
 void InterfaceHooks::verify() {

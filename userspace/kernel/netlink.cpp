@@ -170,6 +170,7 @@ Result<> read_addresses(NetworkState& state) {
         if (entry.facts.local) state.own.insert(*entry.facts.local);
         const auto link = state.interfaces.find(entry.ifindex);
         if (link == state.interfaces.end() || !entry.facts.prefix) continue;
+        if (entry.facts.local) link->second.addresses.push_back(*entry.facts.local);
         add_on_link(state, link->second, prefix_of(*entry.facts.prefix, entry.bits));
         if (entry.facts.broadcast) add_broadcast(state, link->second, *entry.facts.broadcast);
     }

@@ -13,6 +13,7 @@
 #include "kernel/capabilities.hpp"
 #include "kernel/cgroup.hpp"
 #include "kernel/lifecycle.hpp"
+#include "kernel/lsm_order.hpp"
 #include "kernel/probe_program.hpp"
 #include "kernel/uapi_new.hpp"
 
@@ -130,24 +131,17 @@ Check check_tcx() {
             "Linux 6.6 or newer has them"};
 }
 
-bool bpf_lsm_is_on(const std::string& list) {
-    for (const auto name : split(list, ','))
-        if (name == "bpf") return true;
-    return false;
-}
-
 Check check_lsm() {
     constexpr const char* kOptional =
         "optional: boot with bpf in lsm=, on a kernel with CONFIG_BPF_LSM";
     const auto loaded = load_probe({BPF_PROG_TYPE_LSM, BPF_LSM_MAC, "socket_listen", 0});
     if (!loaded) return {"lsm_listen", CheckState::Degraded, loaded.error().message, kOptional};
-    auto list = read_file("/sys/kernel/security/lsm", 4096);
-    if (!list)
+    const auto order = lsm_order();
+    if (order.empty())
         return ok("lsm_listen", "LSM programs load; whether they run is not known (no securityfs)");
-    while (!list->empty() && list->back() == '\n') list->pop_back();
-    if (bpf_lsm_is_on(*list)) return ok("lsm_listen", "LSM programs load and run");
+    if (bpf_lsm_runs(order)) return ok("lsm_listen", "LSM programs load and run");
     return {"lsm_listen", CheckState::Degraded,
-            "LSM programs load but never run: bpf is not in lsm=" + printable(*list), kOptional};
+            "LSM programs load but never run: bpf is not in lsm=" + printable(order), kOptional};
 }
 
 Check check_conntrack() {

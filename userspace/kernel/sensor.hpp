@@ -50,6 +50,7 @@ struct InterfaceState {
     std::optional<AttachKind> attached;  // none: nothing is attached
     std::string why;                     // why not what was wanted; empty when it is
     bool egress = false;                 // the flow table's half is attached
+    bool passed_by = false;              // another tc program runs before ours
 };
 
 struct HookState {

@@ -8,6 +8,7 @@
 #include <array>
 
 #include "kernel/links.hpp"
+#include "kernel/lsm_order.hpp"
 
 namespace portlid::kernel {
 
@@ -81,9 +82,16 @@ void SocketHooks::attach_base(const LoadedPrograms& programs, const Cgroup& cgro
 }
 
 void SocketHooks::attach_optional(const LoadedPrograms& programs) {
+    const auto order = lsm_order();
+    const bool never_run = !order.empty() && !bpf_lsm_runs(order);
     for (const char* name : kOptionalHooks) {
         auto& target = hook(name);
         if (target.state.state == kAttached) continue;
+        if (never_run) {
+            target.state.state = kUnavailable;
+            target.state.why = "the kernel would not call it: bpf is not in lsm=" + order;
+            continue;
+        }
         auto extra = load_optional(programs, name);
         if (!extra) {
             target.state.state = kUnavailable;

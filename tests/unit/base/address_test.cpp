@@ -39,6 +39,10 @@ TEST(IpAddress, KnowsAnyAndLoopback) {
     EXPECT_TRUE(IpAddress::parse("::1")->is_loopback());
     EXPECT_FALSE(IpAddress::parse("128.0.0.1")->is_loopback());
     EXPECT_FALSE(IpAddress::parse("::2")->is_loopback());
+    EXPECT_TRUE(IpAddress::parse("169.254.1.1")->is_link_local());
+    EXPECT_TRUE(IpAddress::parse("febf::1")->is_link_local());
+    EXPECT_FALSE(IpAddress::parse("169.255.1.1")->is_link_local());
+    EXPECT_FALSE(IpAddress::parse("fec0::1")->is_link_local());
     EXPECT_EQ(IpAddress::any(Family::IPv4).to_string(), "0.0.0.0");
     EXPECT_EQ(IpAddress::any(Family::IPv6).to_string(), "::");
 }

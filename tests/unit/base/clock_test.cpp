@@ -45,6 +45,9 @@ TEST(BootClock, NeverGoesBackAndMeetsTheWallClock) {
     const auto error = wall_now() - to_wall(boot_now());
     EXPECT_LT(error, seconds(1));
     EXPECT_GT(error, -seconds(1));
+    const BootTime fixed{boot_now().ns};
+    const auto once = to_wall(fixed);
+    for (int again = 0; again < 100; ++again) EXPECT_EQ(to_wall(fixed), once);
     const auto hour_ago = to_wall({boot_now().ns - 3'600'000'000'000U});
     EXPECT_NEAR(static_cast<double>((wall_now() - hour_ago).count()), 3.6e12, 1e9);
 }
