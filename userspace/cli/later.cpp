@@ -102,10 +102,6 @@ std::vector<LaterVerb> runtime_verbs() {
 
 std::vector<LaterVerb> policy_verbs() {
     return {
-        {{"diff", kGroup, "What differs between two policies",
-          "  portlid policy diff a.yaml b.yaml"},
-         "diff <(portlid policy show A) <(portlid policy show B)",
-         {{"A", "", "The old one", true}, {"B", "", "The new one", true}}},
         {{"schema", kGroup, "The policy's JSON schema", "  portlid policy schema"},
          "policy/README.md describes the language",
          {}},

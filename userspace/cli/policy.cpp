@@ -89,6 +89,7 @@ void add_policy(CLI::App& root, Context& context) {
                   {"show", "Subcommands", "Print a policy in its normal form", kShowExamples},
                   &show, false);
     add_policy_test(parent, context);
+    add_policy_diff(parent, context);
     add_later_policy(parent, context);
 }
 

@@ -83,7 +83,6 @@ TEST_F(Cli, SaysOfEveryLaterVerbThatItIsNotBuiltYetAndWhatToDoInstead) {
         {"export", "test", "siem"},
         {"top"},
         {"report", "--html", "f"},
-        {"policy", "diff", "a", "b"},
         {"policy", "schema"},
         {"policy", "export", "ufw", "f"},
     };

@@ -75,6 +75,17 @@ TEST_F(Cli, TestsAPolicyOfflineAndExitsWith1WhenATestFails) {
     EXPECT_TRUE(backend_.asked.empty());
 }
 
+TEST_F(Cli, ComparesTwoPoliciesOffline) {
+    const auto example = std::string(PORTLID_SOURCE_DIR) + "/policy/examples/web-host.yaml";
+    EXPECT_EQ(portlid({"policy", "diff", kPolicyFile, example}), 0);
+    EXPECT_THAT(console_.data, HasSubstr("+ public: 80/tcp, 443/tcp, 443/udp opens to everybody"));
+    EXPECT_THAT(console_.data, HasSubstr("~ zone public mode: monitor -> enforce"));
+    EXPECT_EQ(portlid({"policy", "diff", "--exit-code", "-o", "json", example, kPolicyFile}), 10);
+    EXPECT_EQ(Json::parse(console_.data)["schema"], "portlid.diff/v1");
+    EXPECT_EQ(portlid({"policy", "diff", "--exit-code", example, example}), 0);
+    EXPECT_EQ(portlid({"policy", "diff", example, "/nonexistent"}), 5);
+}
+
 TEST_F(Cli, ExitsWith5OnAnInvalidPolicy) {
     const std::string path = testing::TempDir() + "portlid-cli-invalid.yaml";
     std::ofstream(path) << "version: 1\nmode: monitr\n";

@@ -2,6 +2,7 @@
 #include "policy/show.hpp"
 
 #include "policy/check.hpp"
+#include "random_policy.hpp"
 #include "support.hpp"
 
 namespace portlid::policy::test {
@@ -69,6 +70,18 @@ TEST(Show, RoundTripsEverythingWeShip) {
         const auto again = load(show(outcome.policy));
         ASSERT_TRUE(again.ok()) << all_of(again);
         EXPECT_EQ(compile(outcome.policy)->hash, compile(again.policy)->hash);
+    }
+}
+
+TEST(ShowProperty, IsAStableNormalFormOfWhateverLoads) {
+    for (unsigned seed = 1; seed <= 200; ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        RandomPolicy random(seed);
+        const auto policy = policy_of(random.text());
+        const auto shown = show(policy);
+        const auto again = load(shown);
+        ASSERT_TRUE(again.ok()) << all_of(again) << shown;
+        EXPECT_EQ(show(again.policy), shown);
     }
 }
 
