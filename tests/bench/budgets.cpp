@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace portlid::bench {
@@ -39,6 +40,30 @@ std::vector<Bound> verdict_bounds() {
     };
 }
 
+std::vector<Bound> wire_bounds() {
+    constexpr const char* kClosed = "wire_portlid_native";
+    constexpr const char* kListed = "wire_portlid_native_10k";
+    return {
+        {"B12", "wire: closed port", kClosed, "wire_empty", 1.25},
+        {"B12", "wire: restricted port, 10k prefixes", kListed, "wire_empty", 1.4},
+        {"B12", "wire: closed port against xdp-filter", kClosed, "wire_xdp_filter", 1.0},
+        {"B12", "wire: 10k prefixes against xdp-filter", kListed, "wire_xdp_filter", 1.0},
+        {"B13", "wire: nft raw costs how often that", "wire_nft_raw", kListed, 4, true},
+        {"B13", "wire: nft raw with the 10k set", "wire_nft_set", kListed, 7, true},
+        {"B13", "wire: nft input with conntrack", "wire_nft_ct", kListed, 8, true},
+        {"B13", "wire: ufw's chains", "wire_ufw", kListed, 14, true},
+        {"B14", "bind and listen cycle", "cycle_with", "cycle_without", 1.10},
+        {"B15", "maps at default sizes, MB", "maps/10", "", 32},
+        {"G5", "bind and listen cycle", "cycle_with", "cycle_without", 1.05},
+        {"G6", "wire: nft raw costs how often that", "wire_nft_raw", kListed, 5, true},
+        {"G6", "wire: nft raw with the 10k set", "wire_nft_set", kListed, 10, true},
+        {"G6", "wire: ufw's chains", "wire_ufw", kListed, 18, true},
+        {"B16", "policy of 100k prefixes in force, ms", "in_force/100k", "", 1000},
+        {"G7", "policy of 100k prefixes in force, ms", "in_force/100k", "", 500},
+        {"G7", "policy of 1M prefixes in force, ms", "in_force/1M", "", 3000},
+    };
+}
+
 std::vector<Bound> goal_bounds() {
     return {
         {"G1", "closed port, SYN, IPv4", "closed_v4/10k", kEmpty, 1.4},
@@ -58,7 +83,12 @@ std::vector<Bound> goal_bounds() {
 const std::vector<Bound>& bounds() {
     static const std::vector<Bound> all = [] {
         auto list = verdict_bounds();
+        for (auto& bound : wire_bounds()) list.push_back(std::move(bound));
         for (auto& goal : goal_bounds()) list.push_back(std::move(goal));
+        std::stable_sort(list.begin(), list.end(), [](const Bound& a, const Bound& b) {
+            return std::pair(a.name[0], std::stoi(a.name.substr(1))) <
+                   std::pair(b.name[0], std::stoi(b.name.substr(1)));
+        });
         return list;
     }();
     return all;

@@ -11,7 +11,9 @@
 
 #include "bench/budgets.hpp"
 #include "bench/machine.hpp"
+#include "bench/sockets.hpp"
 #include "bench/verdicts.hpp"
+#include "bench/wire.hpp"
 
 namespace portlid::bench {
 namespace {
@@ -20,7 +22,7 @@ constexpr const char* kUsage =
     "usage: portlid_bench [--quick] [--check] [--json FILE] [--only PART]...\n"
     "  --quick   up to 100k prefixes, fewer rounds\n"
     "  --check   exit 1 when a budget is broken\n"
-    "  --only    verdicts (all parts by default)\n";
+    "  --only    verdicts, sockets, wire (all parts by default)\n";
 
 struct Options {
     bool quick = false;
@@ -64,6 +66,12 @@ Result<> measure(const Machine& machine, const Options& options, Results& result
     }
     if (options.wants("verdicts"))
         if (auto done = measure_verdicts(machine, verdicts, results); !done) return done;
+    if (options.wants("sockets"))
+        if (auto done = measure_sockets(machine, {options.quick ? 3U : 7U}, results); !done)
+            return done;
+    if (options.wants("wire"))
+        if (auto done = measure_wire(machine, {options.quick ? 3U : 5U}, results); !done)
+            return done;
     return {};
 }
 

@@ -7,6 +7,7 @@
 #include <net/if.h>
 
 #include "bench/bench_abi.h"
+#include "bench/wire_link.hpp"
 #include "kernel/links.hpp"
 
 namespace portlid::bench {
@@ -53,11 +54,7 @@ Result<std::unique_ptr<Portlid>> Portlid::start(const Machine& machine, unsigned
                                                 const MadePolicy& policy) {
     std::unique_ptr<Portlid> out(new Portlid());
     out->name_ = fmt::format("up{}", number);
-    if (!shell(
-            fmt::format("ip link add up{0} type veth peer name far{0} && ip link set up{0} up && "
-                        "ip link set far{0} up",
-                        number)))
-        return fail("cannot make a veth pair");
+    if (!shell(make_pair_command(number))) return fail("cannot make a veth pair");
     const auto bpffs = machine.bpffs() / out->name_;
     auto sensor = kernel::Sensor::load({bpffs, machine.cgroup(), false});
     if (!sensor) return pass_on(std::move(sensor.error()));

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "bench/cases.hpp"
+#include "bench/footprint.hpp"
 
 namespace portlid::bench {
 
@@ -19,20 +20,61 @@ struct Subjects {
     std::vector<std::unique_ptr<Portlid>> portlids;
     std::vector<Object> filters;
     std::vector<Case> cases;
+    unsigned next_pair = 0;
+    Results* results = nullptr;  // where costs are noted
 
     void add(std::vector<Case> more) {
         std::move(more.begin(), more.end(), std::back_inserter(cases));
     }
 };
 
+double seconds(std::chrono::nanoseconds time) {
+    return std::chrono::duration<double>(time).count();
+}
+
+void add_row(Section& section, const std::string& id, const std::string& sentence, const char* unit,
+             double value) {
+    section.rows.push_back({id, sentence, unit, {value, value, value}, ""});
+}
+
+// What it took to put a policy in force, and what its maps take.
+void note_cost(Results& results, const std::string& size, const MadePolicy& policy,
+               const Portlid& portlid) {
+    auto& times =
+        results.section("Policy with that many IPv4 prefixes: file to generation in force");
+    const double load = seconds(policy.load);
+    const double compile = seconds(policy.compile);
+    const double publish = seconds(portlid.publish_time());
+    add_row(times, "load/" + size, "load and check the text, " + size, "ms", load * 1e3);
+    add_row(times, "compile/" + size, "compile, " + size, "ms", compile * 1e3);
+    add_row(times, "publish/" + size, "write, read back, switch, " + size, "ms", publish * 1e3);
+    add_row(times, "in_force/" + size, "all of it, " + size, "ms",
+            (load + compile + publish) * 1e3);
+    auto& memory = results.section("Kernel memory of all maps with that policy");
+    double sum = 0;
+    for (const auto& [name, bytes] : map_bytes(portlid.pins())) sum += static_cast<double>(bytes);
+    add_row(memory, "maps/" + size, "all maps, " + size + " IPv4 prefixes", "MB", sum / 1048576);
+}
+
+void note_maps(Results& results, const Portlid& portlid) {
+    constexpr double kWorthALine = 0.05;
+    auto& section = results.section("Kernel memory map by map, smallest policy");
+    for (const auto& [name, bytes] : map_bytes(portlid.pins())) {
+        const double megabytes = static_cast<double>(bytes) / 1048576;
+        if (megabytes >= kWorthALine) add_row(section, "map/" + name, name, "MB", megabytes);
+    }
+}
+
 Result<Portlid*> start(const Machine& machine, Subjects& subjects, const PolicyShape& shape) {
     auto file = write_policy(machine.directory(), shape);
     if (!file) return pass_on(std::move(file.error()));
     auto policy = make_policy(*file);
     if (!policy) return pass_on(std::move(policy.error()));
-    auto portlid = Portlid::start(machine, static_cast<unsigned>(subjects.portlids.size()),
-                                  kernel::AttachKind::Native, *policy);
+    auto portlid =
+        Portlid::start(machine, subjects.next_pair++, kernel::AttachKind::Native, *policy);
     if (!portlid) return pass_on(std::move(portlid.error()));
+    if (subjects.results != nullptr && !shape.deny && !shape.ipv6)
+        note_cost(*subjects.results, size_text(shape.prefixes), *policy, **portlid);
     subjects.portlids.push_back(std::move(*portlid));
     return subjects.portlids.back().get();
 }
@@ -72,6 +114,17 @@ Result<> add_sizes(const Machine& machine, const VerdictOptions& options, Subjec
     return {};
 }
 
+// With IPv4 prefixes alone, so that time and memory are those of one list.
+Result<> add_costs(const Machine& machine, const VerdictOptions& options, Subjects& subjects) {
+    for (const auto size : options.sizes) {
+        const auto portlid = start(machine, subjects, {size, false, false});
+        if (!portlid) return pass_on(portlid.error());
+        if (size == options.sizes.front()) note_maps(*subjects.results, **portlid);
+        subjects.portlids.pop_back();
+    }
+    return {};
+}
+
 // A sensor of its own a table size, so that nothing but these flows is in the table.
 Result<> add_flows(const Machine& machine, Subjects& subjects) {
     const std::pair<std::uint32_t, Family> wanted[] = {
@@ -100,6 +153,8 @@ Result<> measure_verdicts(const Machine& machine, const VerdictOptions& options,
     auto runner = Runner::open();
     if (!runner) return pass_on(std::move(runner.error()));
     Subjects subjects;
+    subjects.results = &results;
+    if (auto done = add_costs(machine, options, subjects); !done) return done;
     if (auto done = add_rivals(*runner, subjects); !done) return done;
     if (auto done = add_sizes(machine, options, subjects); !done) return done;
     if (auto done = add_flows(machine, subjects); !done) return done;
