@@ -24,6 +24,23 @@
 //                 Writer: lib/emit.h. Reader: kernel, once a second. Never full (an array).
 // health          per CPU, key enum health_counter, value u64. Writers: every program.
 //                 Reader: kernel, once a second. Never full (an array).
+// existing_flows  key struct flow_key, value struct existing_flow. Writer: userspace, just before
+// and
+//                 after a policy in which a zone begins to enforce. Reader: ingress, only for a
+//                 TCP packet without SYN that would really be dropped. 65536 connections open to
+//                 closed ports at a flip are far above any host we know; not preallocated. Full:
+//                 the flow is counted in table_sizes[existing_overflow] and will be cut.
+// bans            key struct network_key, value struct ban. Writers: userspace; ingress adds to
+//                 hits. Reader: ingress, only where table_sizes[bans] is not 0 and the packet would
+//                 otherwise pass. 65536 entries; a longer list belongs into a deny set, which is
+//                 compiled. Full: the ban is refused with an error.
+// table_sizes     key TABLE_*, value u64. Writer: userspace. Reader: ingress. Never full (an
+// array). limits          key set number (low bits of the keyed hash), value struct limit_set under
+// its
+//                 lock. Writer and reader: limits.bpf.c. 4096 sets of 4 = 1.1 MiB: 16384 sources
+//                 within their periods. Full: see lib/limit.h.
+// limit_seeds     one struct limit_seed. Writer: userspace, when the map is new. Reader:
+//                 limits.bpf.c. Never full (an array).
 // packet_scratch  per CPU, one struct packet_facts a program. Writer and reader: that program.
 // Never full.
 #define PORTLID_DEFINE_MAPS

@@ -162,6 +162,10 @@ struct __sk_buff {
     __u32 data_meta;
 };
 
+struct bpf_spin_lock {
+    __u32 val;
+};
+
 struct bpf_sock_tuple {
     union {
         struct {

@@ -15,6 +15,9 @@
 #define PORTS 65536u
 #define MAX_RULE_SETS 4096u  // distinct combinations of services on one port; 0 = no service
 #define MAX_DECISIONS 4096u
+#define MAX_CONDITIONS 2048u
+#define MAX_CHAINED_CONDITIONS 4u  // on one decision, its `otherwise` and so on
+#define MAX_MODE_EXCEPTIONS 1024u
 #define MAX_CELLS 262144u         // sum over rule sets of sources x destinations
 #define MAX_SOURCE_CLASSES 4096u  // distinct combinations of sets an address may be in; 0 = none
 #define MAX_DESTINATION_CLASSES 64u
@@ -35,9 +38,27 @@ struct decision {
     __u8 enforce;     // 0 = a drop is only a would_drop
     __u8 failsafe;    // 1 = stands before bans and deny sets (row 8)
     __u16 condition;  // failsafe: the decision where it does not stand; else 0 = none, or the
-                      // index of a runtime condition (limit, owner), issue 2 on
+                      // index of what must hold at run time for it to stand
 };
 ABI_SIZE(struct decision, 8);
+
+// What a decision depends on beyond the packet. Index 0 of image.conditions is never used.
+// A limit refuses the new_flows-th try (pure SYN) of a source within period_ns and later ones
+// until period_ns pass without a try; see lib/limit.h for stride and slots.
+#define CONDITION_LIMIT 1u
+struct condition {
+    __u64 key;        // of the service and its rate, by name: the same across generations
+    __u64 period_ns;  // at most MAX_LIMIT_PERIOD_NS
+    __u32 new_flows;  // 1..MAX_LIMIT_FLOWS
+    __u16 stride;     // one try in so many is remembered with its time
+    __u16 slots;      // 1..LIMIT_STAMPS times are remembered
+    __u16 otherwise;  // the decision when this does not hold; never 0
+    __u8 kind;        // CONDITION_*
+    __u8 reserved[5];
+};
+ABI_SIZE(struct condition, 32);
+#define MAX_LIMIT_FLOWS 65535u
+#define MAX_LIMIT_PERIOD_NS (24ull * 86400u * 1000000000u)  // times are 32 bits of milliseconds
 
 // Where the cells of one rule set begin and which of its dimensions are used.
 // cell = first_cell + destination_class * source_span + source_class; an unused dimension counts
@@ -52,7 +73,8 @@ ABI_SIZE(struct rule_set, 8);
 // What the zone itself decides, outside any service.
 struct zone_rules {
     __u64 existing_ns;       // `existing:`; ~0 = for ever
-    __u64 enforce_since_ns;  // boot time at which the zone began to enforce; 0 = it does not
+    __u64 enforce_since_ns;  // boot time at which the zone last began to enforce, filled by the
+                             // publisher; 0 = nothing in it enforces
     __u64 protocols[4];      // bit n: IP protocol n may come in (row 10)
     __u16 default_decision;  // row 14, index into decisions
     __u16 ping_rule;         // rule index for rows 10 (ping), 10 (protocol), 6, 9 and built-in rows
@@ -66,6 +88,21 @@ struct zone_rules {
     __u8 reserved;
 };
 ABI_SIZE(struct zone_rules, 64);
+
+// Who enforces, by name, so that the publisher can tell a zone that begins to enforce from one
+// that goes on: a zone by zone_rules.enforce, a service in a zone by an exception or as its zone.
+struct mode_exception {
+    __u64 service;  // hash of its name
+    __u32 zone;     // index
+    __u32 enforce;  // other than the zone's own
+};
+ABI_SIZE(struct mode_exception, 16);
+struct policy_modes {
+    __u64 zone_names[MAX_ZONES];  // hashes
+    __u32 exception_count;
+    __u32 reserved;
+    struct mode_exception exceptions[MAX_MODE_EXCEPTIONS];
+};
 
 // source_class_flags bits
 #define SOURCE_DENIED 1u      // in a deny set (row 9)
@@ -118,6 +155,8 @@ struct policy_image {
     __u32 source_root_v6[TRIE_ROOT_SIZE];
     struct rule_set rule_sets[MAX_RULE_SETS];
     struct decision decisions[MAX_DECISIONS];
+    struct condition conditions[MAX_CONDITIONS];
+    struct policy_modes modes;  // for the publisher; no program reads it
     struct destination_slot destinations[DESTINATION_SLOTS];
     __u16 ports[MAX_ZONES][PORT_PROTOCOLS][PORTS];  // rule set of a host port, 0 = no service
     __u16 cells[MAX_CELLS];                         // index into decisions

@@ -47,10 +47,64 @@ struct flow_key {
     __u8 reserved[3];
 };
 ABI_SIZE(struct flow_key, 40);
+#define FLOW_SLOTS 65536u
+#define ASKED_FIRST_SLOTS 16384u  // asked_first: same key, value u64 boot time of the last question
 struct flow_state {
     __u64 last_egress_boot_ns;
 };
 ABI_SIZE(struct flow_state, 8);
+
+// existing_flows: TCP flows (keyed like `flows`) that were open when a zone began to enforce.
+struct existing_flow {
+    __u64 seen_boot_ns;  // counts for zones that began to enforce at this instant or later
+};
+ABI_SIZE(struct existing_flow, 8);
+
+// bans: key network_key (v4-mapped space), longest prefix wins; therefore an entry also carries
+// the deadlines of the bans that cover it.
+struct ban {
+    __u64 deadline_boot_ns;      // the latest of its own and the covering ones; BAN_FOR_EVER
+    __u64 own_deadline_boot_ns;  // what was asked for
+    __u64 hits;                  // packets that this ban decided about
+    __u64 since_boot_ns;
+};
+ABI_SIZE(struct ban, 32);
+#define BAN_FOR_EVER 0xffffffffffffffffull
+
+// table_sizes: how many entries a table has, so that empty ones cost nothing to ask.
+#define TABLE_BANS 0u
+#define TABLE_EXISTING 1u
+#define TABLE_EXISTING_OVERFLOW 2u  // flows that found existing_flows full
+#define TABLE_SLOTS 4u
+
+// limits: set = keyed hash of (source, condition.key), low bits. A cell is one source's tries.
+#define LIMIT_SETS 4096u
+#define LIMIT_WAYS 4u
+#define LIMIT_STAMPS 11u
+#define LIMIT_BLOCKED 0x80000000u
+struct limit_cell {
+    __u64 key;              // the whole hash; 0 = never used
+    __u64 expires_boot_ns;  // last try + period: from then on the source is forgotten
+    __u32 tries;            // since the cell was taken; LIMIT_BLOCKED = refused until it expires
+    __u32 stamps_ms[LIMIT_STAMPS];  // boot time of every stride-th try, a ring
+};
+ABI_SIZE(struct limit_cell, 64);
+struct limit_set {
+#ifdef __bpf__
+    struct bpf_spin_lock lock;
+#else
+    __u32 lock;
+#endif
+    __u32 overflow_count;  // let through since overflow_since while all cells were blocked
+    __u64 overflow_since_boot_ns;
+    struct limit_cell cells[LIMIT_WAYS];
+};
+ABI_SIZE(struct limit_set, 272);
+// limit_seed: one entry, random, written by whoever makes the map.
+struct limit_seed {
+    __u64 words[2];
+};
+ABI_SIZE(struct limit_seed, 16);
 
 // counters: per CPU, index = (interface slot * REASON_SLOTS + reason) * VERDICT_COUNT + verdict.
 struct counter {
@@ -98,9 +152,11 @@ ABI_SIZE(struct report_gate, 16);
 
 // lost: per CPU, index = enum event_kind; records that found their ring full.
 // health: per CPU, index below.
-#define PORTLID_HEALTH(X) \
-    X(0, flow_inserts)    \
-    X(1, flow_insert_failed) X(2, asked_first_inserts) X(3, listeners_full) X(4, unknown_interface)
+#define PORTLID_HEALTH(X)     \
+    X(0, flow_inserts)        \
+    X(1, flow_insert_failed)  \
+    X(2, asked_first_inserts) \
+    X(3, listeners_full) X(4, unknown_interface) X(5, limit_forgotten) X(6, limit_crowded)
 #define PORTLID_HEALTH_ENUM(number, name) HEALTH_##name = (number),
 enum health_counter { PORTLID_HEALTH(PORTLID_HEALTH_ENUM) HEALTH_SLOTS = 16 };
 #undef PORTLID_HEALTH_ENUM

@@ -13,7 +13,7 @@
     X(2, malformed, 2, "a header or a length in the packet lies")                               \
     X(3, martian, 2, "the source or destination cannot be on this wire")                        \
     X(4, essential, 3, "the network cannot work without it (ND, MLD, IGMP, DHCP, ICMP errors)") \
-    X(5, limited, 3, "the budget for this kind of packet from this source is used up")          \
+    X(5, limited, 3, "the source has used up what it may send of this kind for now")            \
     X(6, fragment, 4, "a later fragment; its first fragment was judged")                        \
     X(7, fragment_flood, 4, "more later fragments than the budget of this source allows")       \
     X(8, reply, 5, "it answers a flow that this host or one of its containers opened")          \

@@ -10,6 +10,9 @@
 //   int   conntrack_direction(frame, facts, inverse) CONNTRACK_*
 //   __u32 trie_child(frame, image, node, nibble)     entry of a trie node; TRIE_LEAF on bad index
 //   int   budget_take(frame, source, kind, per_second) 1 while the source's budget lasts
+//   int   limit_reached(frame, source, condition)    1 = this try of the source is one too many
+//   int   source_banned(frame, source)               1 = now
+//   __u64 existing_seen_ns(frame, key)               when the open flow was seen; 0 = never
 //   __u64 boot_time_ns(frame)
 //
 // struct frame has at least: length_bytes, own_mac (low 48 bits, as on the wire, 0 = unknown),

@@ -4,6 +4,7 @@
 
 #include "lib/emit.h"
 #include "lib/hash.h"
+#include "lib/limit.h"
 
 // A program file says which context it has: PORTLID_XDP or nothing (tc).
 #ifdef PORTLID_XDP
@@ -101,14 +102,6 @@ static __always_inline int bucket_take(void* buckets, __u32 index, __u32 window,
     return 1;
 }
 
-// IPv4 sources count one by one, IPv6 by /64: whoever has an address there has all of them.
-static __always_inline void budget_source(const struct ip_bytes* source, struct ip_bytes* to) {
-    __u64 halves[2];
-    __builtin_memcpy(halves, source->bytes, 16);
-    if (halves[0]) halves[1] = 0;  // IPv4-mapped addresses begin with eight zero bytes
-    __builtin_memcpy(to->bytes, halves, 16);
-}
-
 static __always_inline int budget_take(const struct frame* frame, const struct ip_bytes* source,
                                        __u32 kind, __u32 per_second) {
     struct ip_bytes whose;
@@ -116,4 +109,36 @@ static __always_inline int budget_take(const struct frame* frame, const struct i
     budget_source(source, &whose);
     return bucket_take(&budgets, (hash_address(&whose) + kind * 0x9e37u) & (BUDGET_BUCKETS - 1),
                        second, per_second);
+}
+
+static __always_inline int limit_reached(const struct frame* frame, const struct ip_bytes* source,
+                                         const struct condition* rule) {
+    struct limit_question question = {.rule = *rule};
+    (void)frame;
+    budget_source(source, &question.source);
+    return limit_refuses(&question) != 0;
+}
+
+static __always_inline __u64 table_size(__u32 which) {
+    __u64* size = bpf_map_lookup_elem(&table_sizes, &which);
+    return size ? *size : 0;
+}
+
+static __always_inline int source_banned(const struct frame* frame, const struct ip_bytes* source) {
+    struct network_key key = {128, *source};
+    struct ban* ban;
+    if (!table_size(TABLE_BANS)) return 0;
+    ban = bpf_map_lookup_elem(&bans, &key);
+    if (!ban || ban->deadline_boot_ns <= boot_time_ns(frame)) return 0;
+    __sync_fetch_and_add(&ban->hits, 1);
+    return 1;
+}
+
+static __always_inline __u64 existing_seen_ns(const struct frame* frame,
+                                              const struct flow_key* key) {
+    struct existing_flow* flow;
+    (void)frame;
+    if (!table_size(TABLE_EXISTING)) return 0;
+    flow = bpf_map_lookup_elem(&existing_flows, key);
+    return flow ? flow->seen_boot_ns : 0;
 }

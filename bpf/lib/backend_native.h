@@ -6,10 +6,20 @@
 #include <string.h>
 
 #include "abi/maps.h"
+#include "lib/limit.h"
 
 struct native_network {
     struct network_key key;
     __u32 kind;  // NETWORK_*
+};
+
+struct native_ban {
+    struct network_key key;
+    __u64 deadline_boot_ns;
+};
+struct native_existing {
+    struct flow_key key;
+    __u64 seen_boot_ns;
 };
 
 // Owned by the caller; must outlive the frame.
@@ -18,10 +28,16 @@ struct native_tables {
     const struct ip_bytes* own;
     const struct native_network* networks;
     const struct flow_key* flows;
+    const struct native_ban* bans;
+    const struct native_existing* existing;
+    struct limit_set* limits;  // LIMIT_SETS of them; NULL: every source is new to every limit
+    struct limit_seed limit_seed;
     __u32 node_count;
     __u32 own_count;
     __u32 network_count;
     __u32 flow_count;
+    __u32 ban_count;
+    __u32 existing_count;
     __u64 now_boot_ns;
     __u32 budget_left;  // of every source; what a fresh kernel has when not set to 0
 };
@@ -102,4 +118,33 @@ static __always_inline int budget_take(const struct frame* frame, const struct i
     (void)kind;
     (void)per_second;
     return frame->tables->budget_left != 0;
+}
+
+static __always_inline int limit_reached(const struct frame* frame, const struct ip_bytes* source,
+                                         const struct condition* rule) {
+    struct ip_bytes whose;
+    __u64 key;
+    if (!frame->tables->limits) return rule->new_flows == 1;
+    budget_source(source, &whose);
+    key = limit_key(&frame->tables->limit_seed, &whose, rule->key);
+    return limit_try(&frame->tables->limits[key & (LIMIT_SETS - 1)], key, rule,
+                     boot_time_ns(frame)) &
+           LIMIT_REFUSED;
+}
+
+static __always_inline int source_banned(const struct frame* frame, const struct ip_bytes* source) {
+    for (__u32 i = 0; i < frame->tables->ban_count; i++) {
+        const struct native_ban* ban = &frame->tables->bans[i];
+        if (ban->deadline_boot_ns > boot_time_ns(frame) && native_prefix_match(&ban->key, source))
+            return 1;
+    }
+    return 0;
+}
+
+static __always_inline __u64 existing_seen_ns(const struct frame* frame,
+                                              const struct flow_key* key) {
+    for (__u32 i = 0; i < frame->tables->existing_count; i++)
+        if (memcmp(&frame->tables->existing[i].key, key, sizeof(*key)) == 0)
+            return frame->tables->existing[i].seen_boot_ns;
+    return 0;
 }

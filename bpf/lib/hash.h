@@ -15,3 +15,11 @@ static __always_inline __u32 hash_address(const struct ip_bytes* address) {
     mixed = (mixed + high) * 0xbf58476d1ce4e5b9ull;
     return (__u32)(mixed >> 32);
 }
+
+// IPv4 sources count one by one, IPv6 by /64: whoever has an address there has all of them.
+static __always_inline void budget_source(const struct ip_bytes* source, struct ip_bytes* to) {
+    __u64 halves[2];
+    __builtin_memcpy(halves, source->bytes, 16);
+    if (halves[0]) halves[1] = 0;  // IPv4-mapped addresses begin with eight zero bytes
+    __builtin_memcpy(to->bytes, halves, 16);
+}

@@ -70,9 +70,9 @@ struct health_map {
 
 #define LOCAL_ADDRESS_SLOTS 4096u
 #define NETWORK_SLOTS 4096u
-#define FLOW_SLOTS 65536u
-#define ASKED_FIRST_SLOTS 16384u
 #define RECENT_VERDICT_SLOTS 8192u
+#define EXISTING_FLOW_SLOTS 65536u
+#define BAN_SLOTS 65536u
 // packet_scratch: one entry a program, since egress may be running below an ingress on one CPU.
 #define SCRATCH_XDP 0u
 #define SCRATCH_TC 1u
@@ -144,6 +144,38 @@ struct asked_first_map {
     __type(value, __u64);
 };
 
+struct existing_flows_map {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, EXISTING_FLOW_SLOTS);
+    __type(key, struct flow_key);
+    __type(value, struct existing_flow);
+};
+struct bans_map {
+    __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, BAN_SLOTS);
+    __type(key, struct network_key);
+    __type(value, struct ban);
+};
+struct table_sizes_map {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, TABLE_SLOTS);
+    __type(key, __u32);
+    __type(value, __u64);
+};
+struct limits_map {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, LIMIT_SETS);
+    __type(key, __u32);
+    __type(value, struct limit_set);
+};
+struct limit_seeds_map {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct limit_seed);
+};
 struct counters_map {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, INTERFACE_SLOTS* REASON_SLOTS* VERDICT_COUNT);
@@ -192,6 +224,11 @@ PORTLID_MAP(local_addresses);
 PORTLID_MAP(networks);
 PORTLID_MAP(flows);
 PORTLID_MAP(asked_first);
+PORTLID_MAP(existing_flows);
+PORTLID_MAP(bans);
+PORTLID_MAP(table_sizes);
+PORTLID_MAP(limits);
+PORTLID_MAP(limit_seeds);
 PORTLID_MAP(counters);
 PORTLID_MAP(recent_verdicts);
 PORTLID_MAP(report_gates);

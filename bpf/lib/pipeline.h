@@ -130,11 +130,15 @@ static __always_inline void ingress_key(const struct packet_facts* facts, struct
     key->protocol = facts->protocol;
 }
 
-// Row 5. Never for a SYN without ACK, whatever else is set: that asks, it does not answer.
+// SYN without ACK, whatever else is set: it asks, it does not answer.
+static __always_inline int is_pure_syn(const struct packet_facts* facts) {
+    return facts->protocol == PROTOCOL_TCP && (facts->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+// Row 5.
 static __always_inline int is_reply(const struct frame* frame, const struct packet_facts* facts) {
     struct flow_key key;
-    if (facts->protocol == PROTOCOL_TCP && (facts->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
-        return 0;
+    if (is_pure_syn(facts)) return 0;
     if (is_icmp(facts) && !is_echo(facts, 0)) return 0;
     __builtin_memset(&key, 0, sizeof(key));
     ingress_key(facts, &key);
@@ -167,6 +171,40 @@ static __always_inline int source_is_denied(const struct frame* frame,
     return (image->source_class_flags[bounded(class_id, MAX_SOURCE_CLASSES)] & SOURCE_DENIED) != 0;
 }
 
+// Row 9, where it changes the outcome. Bans are asked first: they cost nothing while there are
+// none.
+static __always_inline __u8 why_source_is_refused(const struct frame* frame,
+                                                  const struct policy_image* image,
+                                                  const struct packet_facts* facts) {
+    if (source_banned(frame, &facts->source)) return REASON_banned;
+    return source_is_denied(frame, image, facts) ? REASON_denied : REASON_no_policy;
+}
+
+static __always_inline struct judgement refuse_source(__u8 why, const struct zone_rules* zone) {
+    return refuse(why, why == REASON_denied ? zone->deny_rule : 0, zone->enforce);
+}
+
+// Row 12: the zone still honours flows that were open when it began to enforce, and this is one.
+static __always_inline int flow_is_honoured(const struct frame* frame,
+                                            const struct zone_rules* zone,
+                                            const struct flow_key* key) {
+    __u64 since = zone->enforce_since_ns, seen;
+    if (!since || key->protocol != PROTOCOL_TCP) return 0;
+    seen = existing_seen_ns(frame, key);
+    if (!seen || seen > since) return 0;
+    return zone->existing_ns == ~0ull || boot_time_ns(frame) - since < zone->existing_ns;
+}
+
+static __always_inline int is_grandfathered(const struct frame* frame,
+                                            const struct zone_rules* zone,
+                                            const struct packet_facts* facts) {
+    struct flow_key key;
+    if (facts->protocol != PROTOCOL_TCP || (facts->tcp_flags & TCP_SYN)) return 0;
+    __builtin_memset(&key, 0, sizeof(key));
+    ingress_key(facts, &key);
+    return flow_is_honoured(frame, zone, &key);
+}
+
 // The error is about a flow of ours, or about an answer of a port that is open to that peer.
 static __always_inline int quotes_known_flow(const struct frame* frame,
                                              const struct policy_image* image, __u32 zone_index,
@@ -175,6 +213,7 @@ static __always_inline int quotes_known_flow(const struct frame* frame,
     __builtin_memset(&key, 0, sizeof(key));
     if (parse_quoted(frame, facts, &key)) return 0;
     if (flow_is_live(frame, &key)) return 1;
+    if (flow_is_honoured(frame, &image->zones[bounded(zone_index, MAX_ZONES)], &key)) return 1;
     if (key.protocol != PROTOCOL_TCP && key.protocol != PROTOCOL_UDP) return 0;
     return port_decision(frame, image, zone_index, key.protocol, key.local_port_host, &key.remote,
                          &key.local, facts->family)
@@ -192,7 +231,27 @@ static __always_inline struct judgement judge_icmp_error(const struct frame* fra
     return refuse(REASON_limited, 0, zone->enforce);
 }
 
-// Rows 8, 9, 11, 13 and 14 for TCP and UDP.
+static __always_inline int condition_holds(const struct frame* frame,
+                                           const struct condition* condition,
+                                           const struct packet_facts* facts) {
+    return condition->kind == CONDITION_LIMIT && !limit_reached(frame, &facts->source, condition);
+}
+
+// A new flow under a decision with conditions: the first of the chain that holds lets it in.
+static __always_inline const struct decision* settle(const struct frame* frame,
+                                                     const struct policy_image* image,
+                                                     const struct packet_facts* facts,
+                                                     const struct decision* decision) {
+    for (__u32 i = 0; i < MAX_CHAINED_CONDITIONS; i++) {
+        const struct condition* condition =
+            &image->conditions[bounded(decision->condition, MAX_CONDITIONS)];
+        if (!decision->condition || condition_holds(frame, condition, facts)) return decision;
+        decision = decision_at(image, condition->otherwise);
+    }
+    return decision;
+}
+
+// Rows 8, 9 and 11 to 14 for TCP and UDP.
 static __always_inline struct judgement judge_port(const struct frame* frame,
                                                    const struct policy_image* image,
                                                    __u32 zone_index,
@@ -203,14 +262,19 @@ static __always_inline struct judgement judge_port(const struct frame* frame,
         port_decision(frame, image, zone_index, facts->protocol, facts->destination_port_host,
                       &facts->source, &facts->destination, facts->family);
     struct judgement result;
+    int honoured;
+    __u8 why;
     if (decision->failsafe) {
         if (kind == DESTINATION_OWN) return pass(REASON_failsafe, decision->rule);
         decision = decision_at(image, decision->condition);
     }
-    // The deny set matters only where it changes the outcome.
-    if ((decision->allow || decision->enforce != zone->enforce) &&
-        source_is_denied(frame, image, facts))
-        return refuse(REASON_denied, zone->deny_rule, zone->enforce);
+    honoured = !decision->allow && decision->enforce && is_grandfathered(frame, zone, facts);
+    if (decision->allow || honoured || decision->enforce != zone->enforce) {
+        why = why_source_is_refused(frame, image, facts);
+        if (why) return refuse_source(why, zone);
+    }
+    if (honoured) return pass(REASON_grandfathered, decision->rule);
+    if (decision->condition && is_pure_syn(facts)) decision = settle(frame, image, facts, decision);
     if (decision->allow) return pass(decision->reason, decision->rule);
     result = refuse(decision->reason, decision->rule, decision->enforce);
     result.mark = facts->protocol == PROTOCOL_UDP;
@@ -224,8 +288,8 @@ static __always_inline struct judgement judge_protocol(const struct frame* frame
                                                        const struct packet_facts* facts) {
     const struct zone_rules* zone = &image->zones[bounded(zone_index, MAX_ZONES)];
     struct judgement result;
-    if (source_is_denied(frame, image, facts))
-        return refuse(REASON_denied, zone->deny_rule, zone->enforce);
+    __u8 why = why_source_is_refused(frame, image, facts);
+    if (why) return refuse_source(why, zone);
     if (is_icmp(facts) && is_echo(facts, 1)) {
         if (zone->ping_allow) return pass(REASON_ping, zone->ping_rule);
         return refuse(REASON_ping_denied, zone->ping_rule, zone->enforce);

@@ -13,41 +13,16 @@
 
 #include <netinet/in.h>
 
-#include "kernel/links.hpp"
-#include "sensor_fixture.hpp"
-#include "support/packet.hpp"
+#include "program_fixture.hpp"
 
 namespace portlid::kernel {
 namespace {
 
 using namespace std::chrono_literals;
 
-class DatapathTest : public SensorTest {
+class DatapathTest : public ProgramTest {
 protected:
-    void attach() {
-        make_veth();
-        load();
-        ASSERT_TRUE(sensor_->set_local_addresses({*IpAddress::parse(test::kHostV4)}));
-        const auto state = sensor_->attach_interface(request("up0"));
-        ASSERT_TRUE(state.attached) << state.why;
-        up_ = ::if_nametoindex("up0");
-        const auto link = open_pin(pins() / "links" / (std::to_string(up_) + "_xdp"));
-        program_ = UniqueFd(bpf_prog_get_fd_by_id(link_facts(link.get())->prog_id));
-        ASSERT_TRUE(program_.valid());
-    }
-    // What the attached program does with a frame that comes in by up0.
-    [[nodiscard]] unsigned judge(test::Bytes frame) const {
-        xdp_md context{};
-        context.data_end = static_cast<__u32>(frame.size());
-        context.ingress_ifindex = up_;
-        LIBBPF_OPTS(bpf_test_run_opts, options);
-        options.data_in = frame.data();
-        options.data_size_in = static_cast<__u32>(frame.size());
-        options.ctx_in = &context;
-        options.ctx_size_in = sizeof(context);
-        options.repeat = 1;
-        return bpf_prog_test_run_opts(program_.get(), &options) == 0 ? options.retval : ~0U;
-    }
+    void attach() { attach_program(); }
 
     static void move_into(const std::filesystem::path& cgroup) {
         std::ofstream(cgroup / "cgroup.procs") << ::getpid() << std::flush;
@@ -73,9 +48,6 @@ protected:
             for (auto& entry : node.child) entry = TRIE_LEAF | which;
         return policy;
     }
-
-    UniqueFd program_;
-    std::uint32_t up_ = 0;
 };
 
 TEST_F(DatapathTest, BeforeTheFirstPolicyEverythingPasses) {

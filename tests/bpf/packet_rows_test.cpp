@@ -32,6 +32,11 @@ protected:
         ASSERT_TRUE(sensor_->set_local_addresses(tables.own));
         ASSERT_TRUE(sensor_->set_networks(tables.networks));
         ASSERT_TRUE(sensor_->seed_flows(tables.flows));
+        for (const auto& [prefix, deadline] : tables.bans)
+            ASSERT_TRUE(sensor_->bans().add(prefix, std::nullopt));
+        FlowSet open;
+        for (const auto& key : test::row_existing()) open.insert(key);
+        ASSERT_TRUE(sensor_->seed_existing(open, boot_now(), true));
         ASSERT_TRUE(sensor_->publish(*compiled));
         auto wanted = request("up0", GetParam());
         wanted.mac = test::kHostMac;

@@ -67,6 +67,52 @@ void add_ports(Rows& rows) {
         {"the failsafe port from elsewhere", syn_v4(2222), REASON_no_service, VERDICT_drop});
 }
 
+void add_bans(Rows& rows) {
+    rows.push_back(
+        {"a banned source at an open port", syn_v4(443, kBanned), REASON_banned, VERDICT_drop});
+    rows.push_back({"a source in a banned prefix", syn_v4(443, "198.51.100.200"), REASON_banned,
+                    VERDICT_drop});
+    rows.push_back({"one address below the banned prefix", syn_v4(443, "198.51.100.127"),
+                    REASON_allowed, VERDICT_allow});
+    rows.push_back({"a banned source at the failsafe port", syn_v4(2222, kBanned), REASON_failsafe,
+                    VERDICT_allow});
+    rows.push_back({"a banned source at a monitored port", syn_v4(8080, kBanned), REASON_banned,
+                    VERDICT_drop});
+    rows.push_back(
+        {"a banned source's ping", v4(1, icmp(8), kBanned), REASON_banned, VERDICT_drop});
+    rows.push_back(
+        {"a banned source's ESP", v4(50, Bytes(24, 1), kBanned), REASON_banned, VERDICT_drop});
+    rows.push_back({"a banned source that answers our question", udp_v4(53, 30000, kBanned),
+                    REASON_reply, VERDICT_allow});
+    rows.push_back({"an ACK of a banned source to an open port",
+                    v4(6, tcp(40000, 443, kAck), kBanned), REASON_banned, VERDICT_drop});
+}
+
+void add_existing(Rows& rows) {
+    const auto segment = [](unsigned flags, const char* from, unsigned port = 5432) {
+        return v4(6, tcp(50000, port, flags), from);
+    };
+    for (const unsigned flags :
+         {unsigned{kAck}, unsigned{kAck | kPsh}, unsigned{kAck | kFin}, unsigned{kRst}})
+        rows.push_back({"flags " + std::to_string(flags) + " of a flow that was open before",
+                        segment(flags, kStrangerV4), REASON_grandfathered, VERDICT_allow});
+    rows.push_back(
+        {"the same over IPv6", v6(6, tcp(50000, 5432, kAck)), REASON_grandfathered, VERDICT_allow});
+    for (const unsigned flags : {unsigned{kSyn}, unsigned{kSyn | kAck}, unsigned{kSyn | kFin}})
+        rows.push_back({"flags " + std::to_string(flags) + " on the tuple of such a flow",
+                        segment(flags, kStrangerV4), REASON_no_service, VERDICT_drop});
+    rows.push_back({"UDP on its tuple", udp_v4(50000, 5432), REASON_no_service, VERDICT_drop});
+    rows.push_back({"an ACK from the port next to it", v4(6, tcp(50001, 5432, kAck)),
+                    REASON_no_service, VERDICT_drop});
+    rows.push_back(
+        {"an open flow of a denied source", segment(kAck, kDenied), REASON_denied, VERDICT_drop});
+    rows.push_back(
+        {"an open flow of a banned source", segment(kAck, kBanned), REASON_banned, VERDICT_drop});
+    rows.push_back({"an open flow to a port that is only monitored",
+                    segment(kAck, kStrangerV4, 8080), REASON_source_not_allowed,
+                    VERDICT_would_drop});
+}
+
 void add_flags(Rows& rows) {
     const struct {
         const char* name;
@@ -344,6 +390,21 @@ void add_fragments(Rows& rows) {
 
 }  // namespace
 
+std::vector<flow_key> row_existing() {
+    const auto flow = [](const char* local, const char* remote, unsigned port) {
+        flow_key key{};
+        key.local = IpAddress::parse(local)->to_bytes();
+        key.remote = IpAddress::parse(remote)->to_bytes();
+        key.local_port_host = static_cast<std::uint16_t>(port);
+        key.remote_port_host = 50000;
+        key.protocol = 6;
+        return key;
+    };
+    return {flow(kHostV4, kStrangerV4, 5432), flow(kHostV4, kDenied, 5432),
+            flow(kHostV4, kBanned, 5432), flow(kHostV4, kStrangerV4, 8080),
+            flow(kHostV6, kStrangerV6, 5432)};
+}
+
 policy::HostTables row_tables() {
     policy::HostTables tables;
     for (const char* own : {kHostV4, "192.0.2.2", kHostV6, "fe80::1"})
@@ -354,12 +415,17 @@ policy::HostTables row_tables() {
         {"172.17.0.0/16", NETWORK_CONTAINER}, {"172.30.0.0/16", NETWORK_ROUTED}};
     for (const auto& [prefix, kind] : networks) tables.networks[*Cidr::parse(prefix)] = kind;
     tables.flows = row_flows();
+    tables.bans[*Cidr::parse(kBanned)] = BAN_FOR_EVER;
+    tables.bans[*Cidr::parse("198.51.100.128/25")] = BAN_FOR_EVER;
+    for (const auto& key : row_existing()) tables.existing.emplace_back(key, existing_flow{1});
     return tables;
 }
 
 std::vector<PacketRow> packet_rows() {
     Rows rows;
     add_ports(rows);
+    add_bans(rows);
+    add_existing(rows);
     add_flags(rows);
     add_replies(rows);
     add_destinations(rows);

@@ -31,13 +31,14 @@ services:
 icmp: { ping: allow }
 protocols: [esp, 112]
 failsafe:
-  - { ports: [2222/tcp], from: [office, 198.51.100.66] }
+  - { ports: [2222/tcp], from: [office, 198.51.100.66, 198.51.100.77] }
   - { ports: [443/tcp, 5353/udp], from: [office] }
 routed: [172.30.0.0/16]
 )";
 
 inline constexpr const char* kOffice = "203.0.113.70";
 inline constexpr const char* kDenied = "198.51.100.66";
+inline constexpr const char* kBanned = "198.51.100.77";  // and 198.51.100.128/25
 inline constexpr const char* kContainer = "172.17.0.2";
 inline constexpr const char* kRouted = "172.30.0.5";
 inline constexpr const char* kElsewhere = "198.18.0.1";
@@ -62,10 +63,15 @@ inline std::vector<flow_key> row_flows() {
         key.protocol = static_cast<std::uint8_t>(protocol);
         return key;
     };
-    return {flow(kHostV4, kElsewhere, 30000, 53, 17), flow(kHostV4, kElsewhere, 31000, 443, 6),
-            flow(kHostV4, kElsewhere, 77, 0, 1), flow(kHostV6, "2001:db8:2::1", 30000, 53, 17),
-            flow(kHostV6, "2001:db8:2::1", 77, 0, 58)};
+    return {
+        flow(kHostV4, kElsewhere, 30000, 53, 17),      flow(kHostV4, kElsewhere, 31000, 443, 6),
+        flow(kHostV4, kBanned, 30000, 53, 17),         flow(kHostV4, kElsewhere, 77, 0, 1),
+        flow(kHostV6, "2001:db8:2::1", 30000, 53, 17), flow(kHostV6, "2001:db8:2::1", 77, 0, 58)};
 }
+
+// TCP flows that were open when the zone began to enforce: from port 50000 of a stranger, of
+// kDenied and of kBanned to the closed port 5432, and of a stranger to 8080 (monitored service).
+std::vector<flow_key> row_existing();
 
 inline std::uint64_t host_mac() {
     std::uint64_t mac = 0;
@@ -75,7 +81,7 @@ inline std::uint64_t host_mac() {
 }
 
 // Own: kHostV4, 192.0.2.2, kHostV6, fe80::1. On link: 192.0.2.0/24, 2001:db8::/64, fe80::/64.
-// Containers: 172.17.0.0/16, and 172.30.0.0/16, which the policy routes.
+// Containers: 172.17.0.0/16, and 172.30.0.0/16, which the policy routes. Bans: see kBanned.
 policy::HostTables row_tables();
 std::vector<PacketRow> packet_rows();
 

@@ -119,6 +119,7 @@ private:
         if (reply()) allow(REASON_reply);
         destination_rows();
         if (own_address() && in_failsafe(flow())) allow(REASON_failsafe);
+        if (in_any(host_.banned, p_.source)) drop(REASON_banned);
         if (in_any(policy_.deny, p_.source)) drop(REASON_denied);
         if (p_.tcp() || p_.udp())
             port_rows();
@@ -286,6 +287,7 @@ private:
             if (admits(service, flow())) return allow(REASON_allowed, service.name);
             closing.push_back(&service);
         }
+        if (was_open_before() && really_closed(closing)) allow(REASON_grandfathered);
         if (!closing.empty())
             closed_by(closing);
         else if (zone_.default_action == Action::Allow)
@@ -293,11 +295,26 @@ private:
         else
             drop(REASON_no_service);
     }
-    // Dropped when any of them enforces; each may say why.
-    void closed_by(const std::vector<const Service*>& services) {
-        const bool enforced = std::any_of(services.begin(), services.end(), [&](const auto* one) {
+    bool any_enforces(const std::vector<const Service*>& services) const {
+        return std::any_of(services.begin(), services.end(), [&](const auto* one) {
             return mode_of(policy_, zone_, *one) == Mode::Enforce;
         });
+    }
+    bool really_closed(const std::vector<const Service*>& services) const {
+        if (!services.empty()) return any_enforces(services);
+        return zone_.default_action == Action::Drop && mode_of(policy_, zone_) == Mode::Enforce;
+    }
+    bool was_open_before() const {
+        const auto& open = host_.open_before;
+        return p_.tcp() && !p_.syn && std::any_of(open.begin(), open.end(), [&](const auto& flow) {
+                   return flow.local == p_.destination && flow.remote == p_.source &&
+                          flow.local_port == p_.destination_port &&
+                          flow.remote_port == p_.source_port;
+               });
+    }
+    // Dropped when any of them enforces; each may say why.
+    void closed_by(const std::vector<const Service*>& services) {
+        const bool enforced = any_enforces(services);
         for (const auto* service : services) {
             const bool source = service->from_any || in_any(service->from, p_.source);
             drop(source ? REASON_owner_absent : REASON_source_not_allowed,

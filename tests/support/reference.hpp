@@ -35,6 +35,8 @@ struct ReferenceHost {
     std::vector<IpAddress> own;
     std::vector<Network> networks;
     std::vector<Flow> flows;
+    std::vector<Flow> open_before;  // when the zones began to enforce, `existing` not over
+    std::vector<Cidr> banned;
     bool budgets_spent = false;  // every source has used up its fragments and ICMP errors
 };
 

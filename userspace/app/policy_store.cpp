@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "app/seed.hpp"
 #include "event/decode.hpp"
 
 namespace portlid::app {
@@ -58,9 +59,10 @@ Result<> PolicyStore::publish(kernel::Sensor* sensor,
     std::uint64_t generation = generation_ + 1;
     if (sensor != nullptr) {
         sensor->place_interfaces(*next_.image, zones);
-        auto published = sensor->publish(next_);
+        auto published = publish_honouring_open_flows(*sensor, next_);
         if (!published) return pass_on(published.error(), "publish " + file_.string());
-        generation = *published;
+        generation = published->generation;
+        seed_problem_ = std::move(published->seed_problem);
     }
     generation_ = generation;
     model_ = std::move(next_model_);

@@ -40,6 +40,8 @@ public:
     [[nodiscard]] const char* effective_mode() const;
     // Warnings of the last load.
     [[nodiscard]] const std::vector<policy::Diagnostic>& warnings() const { return warnings_; }
+    // Why the last flip to enforcing may have cut open flows of containers; empty: it did not.
+    [[nodiscard]] const std::string& seed_problem() const { return seed_problem_; }
     // A rule of this or an earlier generation; a built-in one is named after `why`.
     [[nodiscard]] policy::RuleName rule(std::uint64_t generation, std::uint16_t index,
                                         reason why) const;
@@ -51,6 +53,7 @@ private:
     policy::CompiledPolicy next_, compiled_;
     std::vector<policy::Diagnostic> warnings_;
     std::uint64_t generation_ = 0;
+    std::string seed_problem_;
     // Names of the last generations, for verdicts that were on their way when the policy changed.
     std::deque<std::pair<std::uint64_t, std::vector<policy::RuleName>>> names_;
 };

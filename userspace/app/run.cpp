@@ -102,6 +102,7 @@ struct Running {
     void every_second();
     void reload();
     void network_changed();
+    void say_seed_problem();
     void announce_start();
     void leave();
 };
@@ -134,6 +135,7 @@ Result<> Running::attach() {
         !published)
         return published;
     emitter->set_policy(policies.generation(), policies.compiled().hash);
+    say_seed_problem();
     if (auto filled = coverage->fill_tables(); !filled) return filled;
     if (!options.sockets_only)
         if (auto seeded = seed_flows(*sensor); !seeded) return seeded;
@@ -204,6 +206,7 @@ void Running::reload() {
         return;
     }
     emitter->set_policy(policies.generation(), policies.compiled().hash);
+    say_seed_problem();
     network_changed();
     spdlog::info("policy {} in force, generation {}", options.policy.string(),
                  policies.generation());
@@ -214,6 +217,16 @@ void Running::reload() {
         emitter->emit(event::Kind::ModeChanged,
                       event::mode_changed_body(emitter->origin(), "sensor", mode_before,
                                                policies.effective_mode(), "policy reloaded"));
+}
+
+void Running::say_seed_problem() {
+    const auto& problem = policies.seed_problem();
+    if (problem.empty()) return;
+    spdlog::warn("open connections to closed ports may have been cut: {}", problem);
+    emitter->emit(event::Kind::SensorDegraded,
+                  event::sensor_degraded_body(
+                      emitter->origin(), "existing", problem,
+                      "connections that were open when the zone began to enforce may be cut"));
 }
 
 void Running::announce_start() {

@@ -98,12 +98,38 @@ std::string effective_mode(const StatusInput& input) {
 
 }  // namespace
 
+namespace {
+
+// Tables that can run full, and what happened when they did.
+Json replies_json(const StatusInput& input) {
+    const auto health = input.sensor->health();
+    const auto marks = health[HEALTH_asked_first_inserts];
+    const auto existing = input.sensor->existing();
+    return {{"flow_table", !input.options->sockets_only},
+            {"conntrack", input.sensor->conntrack_available()},
+            {"flows_opened", health[HEALTH_flow_inserts]},
+            {"flows_failed", health[HEALTH_flow_insert_failed]},
+            {"asked_first_marks", marks},
+            {"asked_first_overflow", marks > ASKED_FIRST_SLOTS ? marks - ASKED_FIRST_SLOTS : 0},
+            {"existing",
+             {{"seeded", existing.kept},
+              {"overflow", existing.overflow},
+              {"why", text_or_null(input.policies->seed_problem())}}}};
+}
+
+Json limits_json(const StatusInput& input) {
+    const auto health = input.sensor->health();
+    return {{"forgotten", health[HEALTH_limit_forgotten]},
+            {"crowded", health[HEALTH_limit_crowded]}};
+}
+
+}  // namespace
+
 Json status(const StatusInput& input) {
     Json interfaces = Json::array();
     for (const auto& [index, covered] : input.coverage->interfaces())
         interfaces.push_back(interface_json(input, covered));
     const auto lost = input.emitter->lost();
-    const auto health = input.sensor->health();
     return {{"schema", "portlid.status/v1"},
             {"version", kVersion},
             {"ready", input.ready},
@@ -117,11 +143,8 @@ Json status(const StatusInput& input) {
             {"pending", nullptr},
             {"interfaces", std::move(interfaces)},
             {"hooks", hooks_json(input.sensor->hooks())},
-            {"replies",
-             {{"flow_table", !input.options->sockets_only},
-              {"conntrack", input.sensor->conntrack_available()},
-              {"flows_opened", health[HEALTH_flow_inserts]},
-              {"asked_first_marks", health[HEALTH_asked_first_inserts]}}},
+            {"replies", replies_json(input)},
+            {"limits", limits_json(input)},
             {"events",
              {{"emitted", input.emitter->sinks().emitted()},
               {"lost", {{"ring", lost.ring}, {"queue", lost.queue}, {"spool", lost.spool}}}}},

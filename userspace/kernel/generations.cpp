@@ -99,7 +99,7 @@ Result<Generations::Slot> Generations::read_slot(std::uint32_t index) const {
         return fail_errno("cannot open map " + std::to_string(id), -fd,
                           "adopting a policy needs CAP_SYS_ADMIN",
                           fd == -EPERM ? ExitCode::NoPermission : ExitCode::Failed);
-    Slot slot{UniqueFd(fd), {}};
+    Slot slot{UniqueFd(fd), {}, nullptr};
     bpf_map_info info{};
     __u32 size = sizeof(info);
     if (const int error = bpf_obj_get_info_by_fd(fd, &info, &size); error != 0)
@@ -113,13 +113,23 @@ Result<Generations::Slot> Generations::read_slot(std::uint32_t index) const {
     slot.head = image->head;
     if (slot.head.abi_version != PORTLID_ABI_VERSION || slot.head.trie_slot >= TRIE_SLOTS)
         return fail("its image is not of this version", kStartAfresh);
+    slot.enforcement = enforcement_of(*image);
     return slot;
 }
 
+const Generations::Slot& Generations::deciding() const {
+    const auto& active = slots_[POLICY_SLOT_ACTIVE];
+    const auto deadline = active.head.deadline_boot_ns;
+    const bool expired = deadline != 0 && boot_now().ns > deadline;
+    return expired ? slots_[POLICY_SLOT_PREVIOUS] : active;
+}
+
 std::uint64_t Generations::in_force() const {
-    const auto& active = slots_[POLICY_SLOT_ACTIVE].head;
-    const bool expired = active.deadline_boot_ns != 0 && boot_now().ns > active.deadline_boot_ns;
-    return expired ? slots_[POLICY_SLOT_PREVIOUS].head.generation : active.generation;
+    return deciding().head.generation;
+}
+
+bool Generations::begins_to_enforce(const policy_image& image) const {
+    return kernel::begins_to_enforce(image, deciding().enforcement.get());
 }
 
 std::uint32_t Generations::free_trie_slot() const {
@@ -153,10 +163,11 @@ Result<Generations::Slot> Generations::make_image(const policy::CompiledPolicy& 
     image->head.generation = latest + 1;
     image->head.abi_version = PORTLID_ABI_VERSION;
     image->head.trie_slot = free_trie_slot();
+    carry_enforcement(*image, deciding().enforcement.get(), boot_now());
     if (auto written = write_image(map->get(), *image); !written)
         return pass_on(std::move(written.error()));
     if (auto frozen = freeze(map->get()); !frozen) return pass_on(std::move(frozen.error()));
-    return Slot{std::move(*map), image->head};
+    return Slot{std::move(*map), image->head, enforcement_of(*image)};
 }
 
 Result<> Generations::point(int outer_fd, std::uint32_t index, int inner_fd) const {

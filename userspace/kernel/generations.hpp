@@ -15,6 +15,7 @@
 #include "abi/maps.h"
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "kernel/enforcement.hpp"
 #include "policy/compile.hpp"
 
 namespace portlid::kernel {
@@ -39,15 +40,19 @@ public:
     // Of the image that decides now; 0 = none. A deadline that has passed counts.
     [[nodiscard]] std::uint64_t in_force() const;
     [[nodiscard]] Result<std::uint64_t> publish(const policy::CompiledPolicy& policy);
+    // Some zone begins to enforce when `image` takes over from what decides now.
+    [[nodiscard]] bool begins_to_enforce(const policy_image& image) const;
 
 private:
     struct Slot {
         UniqueFd map;
         image_head head{};  // generation 0 = empty
+        std::unique_ptr<Enforcement> enforcement;
     };
     Generations(int slots_fd, int tries_fd, const InnerShape& image, const InnerShape& trie)
         : slots_fd_(slots_fd), tries_fd_(tries_fd), image_shape_(image), trie_shape_(trie) {}
 
+    [[nodiscard]] const Slot& deciding() const;
     [[nodiscard]] Result<Slot> read_slot(std::uint32_t index) const;
     [[nodiscard]] Result<Slot> make_image(const policy::CompiledPolicy& policy) const;
     [[nodiscard]] Result<UniqueFd> make_trie(const std::vector<trie_node>& nodes) const;

@@ -2,6 +2,9 @@
 #include "kernel/sensor.hpp"
 
 #include <bpf/bpf.h>
+#include <sys/random.h>
+
+#include <cerrno>
 
 #include "base/clock.hpp"
 #include "kernel/capabilities.hpp"
@@ -22,6 +25,7 @@ struct Sensor::Impl {
     Cgroup cgroup;
     LoadedPrograms programs;
     Generations generations;
+    Bans bans;
     std::unique_ptr<RingReader> socket_ring;
     std::unique_ptr<RingReader> verdict_ring;
     SocketHooks sockets;
@@ -30,10 +34,7 @@ struct Sensor::Impl {
     [[nodiscard]] static Result<std::unique_ptr<Impl>> assemble(const PinDirectory& pins,
                                                                 Cgroup cgroup, bool sockets_only);
     [[nodiscard]] int map(const char* name) const { return programs.map(name); }
-    [[nodiscard]] std::size_t map_room(const char* name) const {
-        const auto* map = bpf_object__find_map_by_name(programs.object, name);
-        return map != nullptr ? bpf_map__max_entries(map) : 0;
-    }
+    [[nodiscard]] std::size_t map_room(const char* name) const;
 };
 
 namespace {
@@ -49,6 +50,28 @@ InterfaceHooks make_interface_hooks(const PinDirectory& pins, const LoadedProgra
     const PacketPrograms packet{programs.program("ingress_xdp"), programs.program("ingress_tc"),
                                 programs.program("egress_tc")};
     return {pins.links(), packet, {programs.map("interfaces"), programs.map("counters")}};
+}
+
+std::size_t room_of(const LoadedPrograms& programs, const char* name) {
+    const auto* map = bpf_object__find_map_by_name(programs.object, name);
+    return map != nullptr ? bpf_map__max_entries(map) : 0;
+}
+
+Result<Bans> open_bans(const LoadedPrograms& programs) {
+    return Bans::open(programs.map("bans"), programs.map("table_sizes"), room_of(programs, "bans"));
+}
+
+// Once in the life of the maps: later runs go on with the same table of tries.
+Result<> seed_limits(int map_fd) {
+    const std::uint32_t zero = 0;
+    limit_seed seed{};
+    if (bpf_map_lookup_elem(map_fd, &zero, &seed) == 0 && (seed.words[0] | seed.words[1]) != 0)
+        return {};
+    if (::getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+        return fail_errno("cannot get random bytes", errno);
+    if (const int error = bpf_map_update_elem(map_fd, &zero, &seed, BPF_ANY); error != 0)
+        return fail_errno("cannot seed the table of limits", -error);
+    return {};
 }
 
 // Every value of a hash map, by batches; what comes and goes meanwhile may be missing.
@@ -81,6 +104,10 @@ std::vector<std::pair<K, V>> read_hash(int map_fd, bool take) {
 
 }  // namespace
 
+std::size_t Sensor::Impl::map_room(const char* name) const {
+    return room_of(programs, name);
+}
+
 Sensor::Sensor() = default;
 Sensor::~Sensor() = default;
 
@@ -90,11 +117,14 @@ Result<std::unique_ptr<Sensor::Impl>> Sensor::Impl::assemble(const PinDirectory&
     if (!programs) return pass_on(std::move(programs.error()));
     auto generations = Generations::open(programs->map("policy_slots"), programs->map("trie_nodes"),
                                          programs->image_shape, programs->trie_shape);
+    auto bans = open_bans(*programs);
+    auto seeded = seed_limits(programs->map("limit_seeds"));
     auto socket_ring = RingReader::open(programs->map("socket_events"));
     auto verdict_ring = RingReader::open(programs->map("verdict_events"));
-    for (auto* failed : {generations ? nullptr : &generations.error(),
-                         socket_ring ? nullptr : &socket_ring.error(),
-                         verdict_ring ? nullptr : &verdict_ring.error()}) {
+    for (auto* failed :
+         {generations ? nullptr : &generations.error(), bans ? nullptr : &bans.error(),
+          seeded ? nullptr : &seeded.error(), socket_ring ? nullptr : &socket_ring.error(),
+          verdict_ring ? nullptr : &verdict_ring.error()}) {
         if (failed == nullptr) continue;
         unpin(programs->fresh);
         return pass_on(std::move(*failed));
@@ -102,9 +132,9 @@ Result<std::unique_ptr<Sensor::Impl>> Sensor::Impl::assemble(const PinDirectory&
     pins.take_over_other_versions();
     auto interfaces = make_interface_hooks(pins, *programs);
     return std::unique_ptr<Impl>(new Impl{pins, std::move(cgroup), std::move(*programs),
-                                          std::move(*generations), std::move(*socket_ring),
-                                          std::move(*verdict_ring), SocketHooks(pins.links()),
-                                          std::move(interfaces)});
+                                          std::move(*generations), std::move(*bans),
+                                          std::move(*socket_ring), std::move(*verdict_ring),
+                                          SocketHooks(pins.links()), std::move(interfaces)});
 }
 
 Result<std::unique_ptr<Sensor>> Sensor::load(const SensorOptions& options) {
@@ -165,6 +195,28 @@ Result<> Sensor::seed_flows(std::span<const flow_key> flows) {
         if (error != 0 && error != -EEXIST) return fail_errno("cannot seed the flow table", -error);
     }
     return {};
+}
+
+bool Sensor::begins_to_enforce(const policy::CompiledPolicy& policy) const {
+    return policy.image && impl_->generations.begins_to_enforce(*policy.image);
+}
+
+Result<ExistingCount> Sensor::seed_existing(const FlowSet& open, BootTime seen, bool complete) {
+    return write_existing_flows(impl_->map("existing_flows"), impl_->map("table_sizes"),
+                                impl_->map_room("existing_flows"), open, seen, complete);
+}
+
+ExistingCount Sensor::existing() const {
+    ExistingCount count;
+    const int sizes = impl_->map("table_sizes");
+    const std::uint32_t kept = TABLE_EXISTING, overflow = TABLE_EXISTING_OVERFLOW;
+    (void)bpf_map_lookup_elem(sizes, &kept, &count.kept);
+    (void)bpf_map_lookup_elem(sizes, &overflow, &count.overflow);
+    return count;
+}
+
+Bans& Sensor::bans() {
+    return impl_->bans;
 }
 
 Result<> Sensor::attach_sockets() {

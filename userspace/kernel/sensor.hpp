@@ -20,7 +20,10 @@
 
 #include "abi/maps.h"
 #include "base/address.hpp"
+#include "base/clock.hpp"
 #include "base/result.hpp"
+#include "kernel/bans.hpp"
+#include "kernel/existing_flows.hpp"
 #include "policy/compile.hpp"
 
 namespace portlid::kernel {
@@ -103,6 +106,15 @@ public:
     [[nodiscard]] Result<> set_local_addresses(const std::set<IpAddress>& addresses);
     [[nodiscard]] Result<> set_networks(const std::map<Cidr, std::uint32_t>& networks);
     [[nodiscard]] Result<> seed_flows(std::span<const flow_key> flows);
+
+    // Flows that are open when some zone begins to enforce; see kernel/enforcement.hpp and
+    // kernel/existing_flows.hpp. `seen` must not be later than the publish.
+    [[nodiscard]] bool begins_to_enforce(const policy::CompiledPolicy& policy) const;
+    [[nodiscard]] Result<ExistingCount> seed_existing(const FlowSet& open, BootTime seen,
+                                                      bool complete);
+    [[nodiscard]] ExistingCount existing() const;
+
+    [[nodiscard]] Bans& bans();
 
     // Hooks on sockets; per-hook failures are states, not errors, unless every one failed.
     [[nodiscard]] Result<> attach_sockets();

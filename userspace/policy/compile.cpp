@@ -2,6 +2,7 @@
 #include "policy/compile.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <type_traits>
 
 #include "base/sha256.hpp"
@@ -51,11 +52,34 @@ std::uint16_t DecisionTable::add(const decision& value) {
     return next_++;
 }
 
+std::uint16_t ConditionTable::add(const condition& value) {
+    const std::pair key{value.key, value.otherwise};
+    if (const auto known = known_.find(key); known != known_.end()) return known->second;
+    if (next_ >= MAX_CONDITIONS) return 0;
+    image_.conditions[next_] = value;
+    known_.emplace(key, next_);
+    return next_++;
+}
+
+bool in_zone(const Service& service, const std::string& zone) {
+    const auto& zones = service.zones;
+    return zones.empty() || std::find(zones.begin(), zones.end(), zone) != zones.end();
+}
+
+std::uint64_t name_hash(const std::string& name) {
+    constexpr std::size_t kPrefix = sizeof("sha256:") - 1;
+    std::uint64_t value = 0;
+    const auto digest = sha256(name);
+    std::from_chars(digest.data() + kPrefix, digest.data() + kPrefix + 16, value, 16);
+    return value;
+}
+
 Plan::Plan(const Policy& wanted, CompileOptions wanted_options)
     : policy(wanted),
       options(wanted_options),
       out{std::make_unique<policy_image>(), {}, {}, {}, {}, {}, {}},
-      decisions(*out.image) {
+      decisions(*out.image),
+      conditions(*out.image) {
     out.rules.push_back({"built-in", "built-in"});
     out.image->head.abi_version = PORTLID_ABI_VERSION;
 }
@@ -67,7 +91,8 @@ std::uint16_t Plan::add_rule(const std::string& name, const Place& place) {
 
 Result<CompiledPolicy> compile(const Policy& policy, CompileOptions options) {
     Plan plan(policy, options);
-    for (const auto step : {plan_sources, plan_destinations, plan_zones, plan_ports})
+    for (const auto step :
+         {plan_sources, plan_destinations, plan_zones, plan_modes, plan_limits, plan_ports})
         if (auto done = step(plan); !done) return pass_on(done.error(), "compile the policy");
     plan.out.hash = hash_of(plan.out, policy);
     return std::move(plan.out);

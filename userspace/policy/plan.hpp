@@ -28,6 +28,24 @@ private:
     std::uint16_t next_ = 1;
 };
 
+// Conditions by (what must hold, what decides otherwise); index 0 stays unused: no condition.
+class ConditionTable {
+public:
+    explicit ConditionTable(policy_image& image) : image_(image) {}
+    // 0 when the table is full.
+    [[nodiscard]] std::uint16_t add(const condition& value);
+
+private:
+    policy_image& image_;
+    std::map<std::pair<std::uint64_t, std::uint16_t>, std::uint16_t> known_;
+    std::uint16_t next_ = 1;
+};
+
+// First 8 bytes of the SHA-256 of a name: what stays the same across generations.
+[[nodiscard]] std::uint64_t name_hash(const std::string& name);
+
+[[nodiscard]] bool in_zone(const Service& service, const std::string& zone);
+
 struct Plan {
     Plan(const Policy& wanted, CompileOptions wanted_options);
 
@@ -35,9 +53,12 @@ struct Plan {
     CompileOptions options;
     CompiledPolicy out;
     DecisionTable decisions;
+    ConditionTable conditions;
     SourceTrie trie;
     std::vector<std::optional<GroupId>> service_from;  // none = everybody
     std::vector<std::optional<GroupId>> failsafe_from;
+    std::vector<std::optional<GroupId>> limit_exempt;  // by service; none = nobody
+    std::vector<condition> limits;                     // by service; kind 0 = no limit
     std::optional<GroupId> deny;
     std::optional<GroupId> management;
     std::vector<std::uint16_t> service_rule;
@@ -57,6 +78,8 @@ struct Plan {
 [[nodiscard]] Result<> plan_sources(Plan& plan);       // plan_sources.cpp: classes, trie, flags
 [[nodiscard]] Result<> plan_destinations(Plan& plan);  // plan_destinations.cpp: `addresses:`
 [[nodiscard]] Result<> plan_zones(Plan& plan);         // plan_zones.cpp: zone_rules, rule names
+[[nodiscard]] Result<> plan_modes(Plan& plan);         // plan_modes.cpp: who enforces, by name
+[[nodiscard]] Result<> plan_limits(Plan& plan);        // plan_limits.cpp: `limit:` as conditions
 [[nodiscard]] Result<> plan_ports(Plan& plan);         // plan_ports.cpp: ports, rule sets, cells
 // The closing or opening decision of one combination; plan_decide.cpp. `services` and
 // `failsafes` are those that name the port in the zone, in file order.
@@ -65,7 +88,7 @@ struct PortRules {
     std::vector<std::size_t> services;
     std::vector<std::size_t> failsafes;
 };
-// 0 when the decision table is full.
+// 0 when the decision or the condition table is full.
 [[nodiscard]] std::uint16_t decide(Plan& plan, const PortRules& rules, std::size_t source_class,
                                    std::size_t destination_class);
 

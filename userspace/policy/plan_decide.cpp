@@ -37,6 +37,12 @@ bool opens(const Plan& plan, std::size_t service, std::size_t source_class) {
            matches(plan, plan.service_from[service], source_class);
 }
 
+bool is_exempt(const Plan& plan, std::size_t service, std::size_t source_class) {
+    const auto& exempt = plan.limit_exempt[service];
+    return exempt && plan.trie.contains(source_class, *exempt);
+}
+
+// What one service says of a flow, were it alone; a limit is added by whoever chains them.
 decision service_decision(const Plan& plan, std::size_t zone, std::size_t service,
                           std::size_t source_class) {
     const auto& rule = plan.policy.services[service];
@@ -53,17 +59,65 @@ decision service_decision(const Plan& plan, std::size_t zone, std::size_t servic
     return value;
 }
 
-std::uint16_t decide_services(Plan& plan, const PortRules& rules, std::size_t source_class,
-                              std::size_t destination_class) {
-    std::optional<decision> closing;
+// The services that name one port for one source and destination class.
+struct Verdicts {
+    std::optional<decision> open;         // without a condition: nothing else matters
+    std::vector<std::size_t> limited;     // open while their limit lasts, in file order
+    std::vector<decision> limited_opens;  // likewise
+    std::optional<decision> closing;      // when none opens
+};
+
+// The first that names the port speaks, unless only a later one enforces.
+void offer_closing(Verdicts& verdicts, const decision& value) {
+    auto& closing = verdicts.closing;
+    if (!closing || (closing->enforce == 0 && value.enforce != 0)) closing = value;
+}
+
+decision when_limited(decision open) {
+    open.reason = REASON_limited;
+    open.allow = 0;
+    return open;
+}
+
+Verdicts ask_services(const Plan& plan, const PortRules& rules, std::size_t source_class,
+                      std::size_t destination_class) {
+    Verdicts verdicts;
     for (const auto service : rules.services) {
         if (!names_destination(plan, service, destination_class)) continue;
         const auto value = service_decision(plan, rules.zone, service, source_class);
-        if (value.allow != 0) return plan.decisions.add(value);
-        // The first that names the port speaks, unless only a later one enforces.
-        if (!closing || (closing->enforce == 0 && value.enforce != 0)) closing = value;
+        const bool limited =
+            plan.limits[service].kind != 0 && !is_exempt(plan, service, source_class);
+        if (value.allow != 0 && !limited && !verdicts.open) verdicts.open = value;
+        if (value.allow != 0 && limited) {
+            verdicts.limited.push_back(service);
+            verdicts.limited_opens.push_back(value);
+        }
+        if (value.allow == 0 || limited)
+            offer_closing(verdicts, value.allow != 0 ? when_limited(value) : value);
     }
-    if (closing) return plan.decisions.add(*closing);
+    return verdicts;
+}
+
+// Each limited service opens while its limit lasts, otherwise the next one is asked. From the last
+// to the first, since each names the one behind it.
+std::uint16_t chain(Plan& plan, const Verdicts& verdicts) {
+    if (verdicts.limited.size() > MAX_CHAINED_CONDITIONS) return 0;
+    auto next = plan.decisions.add(*verdicts.closing);
+    for (auto i = verdicts.limited.size(); i-- > 0 && next != 0;) {
+        auto limit = plan.limits[verdicts.limited[i]];
+        limit.otherwise = next;
+        auto open = verdicts.limited_opens[i];
+        open.condition = plan.conditions.add(limit);
+        next = open.condition == 0 ? std::uint16_t{0} : plan.decisions.add(open);
+    }
+    return next;
+}
+
+std::uint16_t decide_services(Plan& plan, const PortRules& rules, std::size_t source_class,
+                              std::size_t destination_class) {
+    const auto verdicts = ask_services(plan, rules, source_class, destination_class);
+    if (verdicts.open) return plan.decisions.add(*verdicts.open);
+    if (verdicts.closing) return chain(plan, verdicts);
     return plan.out.image->zones[rules.zone].default_decision;
 }
 

@@ -78,11 +78,6 @@ private:
         return edges;
     }
 
-    static bool in_zone(const Service& service, const std::string& zone) {
-        const auto& zones = service.zones;
-        return zones.empty() || std::find(zones.begin(), zones.end(), zone) != zones.end();
-    }
-
     // What comes after a service that opens to everybody everywhere changes nothing.
     [[nodiscard]] std::vector<RuleId> deciding(const std::map<RuleId, int>& active) const {
         const auto& services = plan_.policy.services;
@@ -94,7 +89,8 @@ private:
             ids.push_back(rule);
             if (!is_service) continue;
             const auto& service = services[rule];
-            open = service.from_any && service.addresses.empty() && !service.owner;
+            open =
+                service.from_any && service.addresses.empty() && !service.owner && !service.limit;
         }
         return ids;
     }
@@ -111,6 +107,11 @@ private:
             else
                 rules.failsafes.push_back(id - services);
         }
+        if (const auto& limits = plan_.limits;
+            std::count_if(rules.services.begin(), rules.services.end(), [&](std::size_t i) {
+                return limits[i].kind != 0;
+            }) > MAX_CHAINED_CONDITIONS)
+            return limit("services with a limit on one port", MAX_CHAINED_CONDITIONS);
         auto block = fill(rules);
         if (!block) return pass_on(block.error());
         auto index = store(std::move(*block));
@@ -128,7 +129,8 @@ private:
         for (std::size_t to = 0; to < block.destination_span; ++to) {
             for (std::size_t from = 0; from < block.source_span; ++from) {
                 block.cells.push_back(decide(plan_, rules, from, to));
-                if (block.cells.back() == 0) return limit("outcomes", MAX_DECISIONS);
+                if (block.cells.back() == 0)
+                    return limit("outcomes, or limits with other outcomes,", MAX_CONDITIONS);
             }
         }
         const auto first = block.cells.front();
@@ -144,6 +146,7 @@ private:
                                [&](std::size_t i) { return from[i].has_value(); });
         };
         return limited(rules.services, plan_.service_from) ||
+               limited(rules.services, plan_.limit_exempt) ||
                limited(rules.failsafes, plan_.failsafe_from);
     }
     [[nodiscard]] bool destination_matters(const PortRules& rules) const {

@@ -26,8 +26,9 @@ SourceGroups collect_groups(Plan& plan) {
     for (const auto& service : policy.services) {
         auto& from = plan.service_from.emplace_back();
         if (!service.from_any) from = groups.add(service.from);
+        auto& exempt = plan.limit_exempt.emplace_back();
         if (service.limit && !service.limit->exempt_members.empty())
-            (void)groups.add(service.limit->exempt_members);
+            exempt = groups.add(service.limit->exempt_members);
     }
     for (const auto& rule : policy.failsafe) {
         auto& from = plan.failsafe_from.emplace_back();

@@ -50,7 +50,9 @@ void warn_not_live(LoadState& state) {
         if (service.owner)
             state.report.warn(service.place,
                               "owner is not enforced by this version: the port stays closed");
-        if (service.limit) state.report.warn(service.place, "limit is parsed but not applied yet");
+        if (service.limit && service.limit->new_flows == 1)
+            state.report.warn(service.place, "limit 1 refuses the first new flow already",
+                              "the n-th new flow is the first one refused: 6/30s lets 5 in");
     }
 }
 

@@ -19,8 +19,6 @@ namespace portlid::policy {
 
 namespace {
 
-// Frames built here leave no flow behind, so any moment of the boot clock will do.
-constexpr std::uint64_t kNowNs = 1;
 constexpr std::uint16_t kProbeSourcePort = 40000;
 
 using Bytes = std::vector<std::uint8_t>;
@@ -123,6 +121,19 @@ std::vector<native_network> network_list(const HostTables& tables) {
     return networks;
 }
 
+std::vector<native_ban> ban_list(const HostTables& tables) {
+    std::vector<native_ban> bans;
+    for (const auto& [prefix, deadline] : tables.bans)
+        bans.push_back({{prefix.mapped_bits(), prefix.address.to_bytes()}, deadline});
+    return bans;
+}
+
+std::vector<native_existing> existing_list(const HostTables& tables) {
+    std::vector<native_existing> flows;
+    for (const auto& [key, flow] : tables.existing) flows.push_back({key, flow.seen_boot_ns});
+    return flows;
+}
+
 // An own address of the family; one made up (RFC 2544, RFC 5180) when the host has none.
 IpAddress some_own_address(HostTables& tables, Family family) {
     for (const auto& address : tables.own)
@@ -138,6 +149,8 @@ Judgement judge_frame(const CompiledPolicy& policy, const HostTables& tables, un
                       std::span<const std::uint8_t> bytes, bool layer3, std::uint64_t own_mac) {
     const auto own = own_addresses(tables);
     const auto networks = network_list(tables);
+    const auto bans = ban_list(tables);
+    const auto existing = existing_list(tables);
     native_tables native{};
     native.nodes = policy.nodes.data();
     native.own = own.data();
@@ -147,7 +160,15 @@ Judgement judge_frame(const CompiledPolicy& policy, const HostTables& tables, un
     native.own_count = static_cast<__u32>(own.size());
     native.network_count = static_cast<__u32>(networks.size());
     native.flow_count = static_cast<__u32>(tables.flows.size());
-    native.now_boot_ns = kNowNs;
+    native.bans = bans.data();
+    native.ban_count = static_cast<__u32>(bans.size());
+    native.existing = existing.data();
+    native.existing_count = static_cast<__u32>(existing.size());
+    if (tables.limits != nullptr) {
+        native.limits = tables.limits->sets.data();
+        native.limit_seed = tables.limits->seed;
+    }
+    native.now_boot_ns = tables.now_boot_ns;
     native.budget_left = 1;
     frame packet{};
     packet.bytes = bytes.data();

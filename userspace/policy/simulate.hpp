@@ -15,11 +15,21 @@
 
 namespace portlid::policy {
 
+// Tries of sources at limited services, as the kernel counts them.
+struct LimitTable {
+    std::vector<limit_set> sets = std::vector<limit_set>(LIMIT_SETS);
+    limit_seed seed{};
+};
+
 // What the kernel keeps in maps besides the policy.
 struct HostTables {
     std::set<IpAddress> own;                 // local_addresses
     std::map<Cidr, std::uint32_t> networks;  // NETWORK_*
     std::vector<flow_key> flows;             // flows this host opened
+    std::map<Cidr, std::uint64_t> bans;      // deadline in boot time; BAN_FOR_EVER
+    std::vector<std::pair<flow_key, existing_flow>> existing;  // open when a zone began to enforce
+    LimitTable* limits = nullptr;   // none: every source is new to every limit
+    std::uint64_t now_boot_ns = 1;  // flows were last used now
 };
 
 struct Judgement {

@@ -15,6 +15,7 @@ policy::CompiledPolicy compiled(const char* text) {
     EXPECT_TRUE(outcome.ok());
     auto result = policy::compile(outcome.policy);
     EXPECT_TRUE(result) << result.error().message;
+    result->image->zones[0].enforce_since_ns = 1;  // what the publisher would write
     return std::move(*result);
 }
 
@@ -34,13 +35,16 @@ TEST(Pipeline, NeverDropsInMonitorModeWhateverTheFrame) {
     std::string text = test::kRowPolicy;
     text.replace(text.find("mode: enforce"), 13, "mode: monitor");
     const auto policy = compiled(text.c_str());
+    policy.image->zones[0].enforce_since_ns = 0;
     const auto tables = test::row_tables();
     for (const auto& row : test::packet_rows()) {
         SCOPED_TRACE(row.sentence);
         const auto judged =
             policy::judge_frame(policy, tables, 0, row.frame, false, test::host_mac());
         EXPECT_NE(judged.verdict, VERDICT_drop);
-        EXPECT_EQ(judged.verdict == VERDICT_would_drop, row.verdict != VERDICT_allow);
+        // Nothing began to enforce, so nothing is grandfathered either.
+        EXPECT_EQ(judged.verdict == VERDICT_would_drop,
+                  row.verdict != VERDICT_allow || row.why == REASON_grandfathered);
     }
 }
 

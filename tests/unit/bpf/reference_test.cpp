@@ -23,6 +23,11 @@ ReferenceHost row_host() {
     for (const auto& key : tables.flows)
         host.flows.push_back({IpAddress::from_bytes(key.local), IpAddress::from_bytes(key.remote),
                               key.local_port_host, key.remote_port_host, key.protocol, 0});
+    for (const auto& [prefix, deadline] : tables.bans) host.banned.push_back(prefix);
+    for (const auto& [key, seen] : tables.existing)
+        host.open_before.push_back({IpAddress::from_bytes(key.local),
+                                    IpAddress::from_bytes(key.remote), key.local_port_host,
+                                    key.remote_port_host, key.protocol, 0});
     return host;
 }
 

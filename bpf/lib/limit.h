@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// `limit: N/period`: the N-th try (pure SYN) of a source within the period, and every later one
+// until a whole period passes without a try, is refused. The same code in the kernel (under the
+// set's lock) and natively.
+//
+// A fixed table of LIMIT_SETS sets of LIMIT_WAYS cells; the set is chosen by a keyed hash, so an
+// attacker cannot aim at one. When a set is full, the newcomer takes an expired cell, else the
+// unblocked one with the fewest tries (whose source is forgotten: its count starts again). Blocked
+// sources are never forgotten early; when all cells of a set are blocked, newcomers to it share one
+// fixed-window budget of N - 1 flows a period: neither let in at will nor shut out.
+//
+// A cell remembers the times of every stride-th try in a ring of `slots`. The compiler chooses
+// stride 1 up to N = 12: exact. Beyond, up to stride - 1 tries more than N - 1 may pass.
+#pragma once
+
+#include "abi/maps.h"
+#include "lib/hash.h"
+
+#define LIMIT_REFUSED 1
+#define LIMIT_FORGOT 2   // a live source lost its cell to this one
+#define LIMIT_CROWDED 4  // all cells of the set are blocked; the shared budget decided
+#define NS_PER_MS 1000000ull
+
+static __always_inline __u64 rotate_left(__u64 value, int bits) {
+    return value << bits | value >> (64 - bits);
+}
+
+static __always_inline void sip_round(__u64 v[4]) {
+    v[0] += v[1];
+    v[2] += v[3];
+    v[1] = rotate_left(v[1], 13) ^ v[0];
+    v[3] = rotate_left(v[3], 16) ^ v[2];
+    v[0] = rotate_left(v[0], 32);
+    v[2] += v[1];
+    v[0] += v[3];
+    v[1] = rotate_left(v[1], 17) ^ v[2];
+    v[3] = rotate_left(v[3], 21) ^ v[0];
+    v[2] = rotate_left(v[2], 32);
+}
+
+// SipHash-1-3 (Aumasson, Bernstein 2012) of the three words (source, source, rule); never 0.
+static __always_inline __u64 limit_key(const struct limit_seed* seed, const struct ip_bytes* source,
+                                       __u64 rule_key) {
+    __u64 v[4] = {seed->words[0] ^ 0x736f6d6570736575ull, seed->words[1] ^ 0x646f72616e646f6dull,
+                  seed->words[0] ^ 0x6c7967656e657261ull, seed->words[1] ^ 0x7465646279746573ull};
+    __u64 words[4] = {0, 0, rule_key, 24ull << 56};
+    __u64 hash;
+    __builtin_memcpy(words, source->bytes, 16);
+    for (int i = 0; i < 4; i++) {
+        v[3] ^= words[i];
+        sip_round(v);
+        v[0] ^= words[i];
+    }
+    v[2] ^= 0xff;
+    for (int i = 0; i < 3; i++) sip_round(v);
+    hash = v[0] ^ v[1] ^ v[2] ^ v[3];
+    return hash ? hash : 1;
+}
+
+// The source's cell, else the one it may take; LIMIT_WAYS when all are blocked.
+static __always_inline __u32 pick_cell(const struct limit_set* set, __u64 key, __u64 now_ns) {
+    __u32 best = LIMIT_WAYS, least = LIMIT_BLOCKED;
+    for (__u32 way = 0; way < LIMIT_WAYS; way++) {
+        const struct limit_cell* cell = &set->cells[way];
+        __u32 tries = now_ns >= cell->expires_boot_ns ? 0 : cell->tries;
+        if (cell->key == key) return way;
+        if (tries < least) {
+            least = tries;
+            best = way;
+        }
+    }
+    return best;
+}
+
+// 1 = the try that made `tries` of them before this one is one too many.
+static __always_inline int is_too_many(const struct limit_cell* cell, const struct condition* rule,
+                                       __u32 now_ms) {
+    __u32 enough = rule->new_flows - 1, slot;
+    if (!enough || cell->tries & LIMIT_BLOCKED) return 1;
+    if (cell->tries < enough) return 0;
+    slot = (cell->tries - enough) / rule->stride % rule->slots;
+    if (slot >= LIMIT_STAMPS) return 0;
+    return now_ms - cell->stamps_ms[slot] < (__u32)(rule->period_ns / NS_PER_MS);
+}
+
+static __always_inline int try_in_cell(struct limit_cell* cell, const struct condition* rule,
+                                       __u64 now_ns) {
+    __u32 now_ms = (__u32)(now_ns / NS_PER_MS), slot;
+    if (now_ns >= cell->expires_boot_ns) cell->tries = 0;
+    cell->expires_boot_ns = now_ns + rule->period_ns;
+    if (is_too_many(cell, rule, now_ms)) {
+        cell->tries |= LIMIT_BLOCKED;
+        return LIMIT_REFUSED;
+    }
+    slot = cell->tries / rule->stride % rule->slots;
+    if (cell->tries % rule->stride == 0 && slot < LIMIT_STAMPS) cell->stamps_ms[slot] = now_ms;
+    cell->tries = cell->tries + 1 < LIMIT_BLOCKED ? cell->tries + 1 : 1;
+    return 0;
+}
+
+static __always_inline int try_in_crowd(struct limit_set* set, const struct condition* rule,
+                                        __u64 now_ns) {
+    if (now_ns - set->overflow_since_boot_ns >= rule->period_ns) {
+        set->overflow_since_boot_ns = now_ns;
+        set->overflow_count = 0;
+    }
+    if (set->overflow_count + 1 >= rule->new_flows) return LIMIT_CROWDED | LIMIT_REFUSED;
+    set->overflow_count++;
+    return LIMIT_CROWDED;
+}
+
+// One try; LIMIT_* flags. `key` is never 0. The caller holds the set's lock.
+static __always_inline int limit_try(struct limit_set* set, __u64 key, const struct condition* rule,
+                                     __u64 now_ns) {
+    __u32 way = pick_cell(set, key, now_ns);
+    struct limit_cell* cell = &set->cells[way & (LIMIT_WAYS - 1)];
+    int forgot = 0;
+    if (way >= LIMIT_WAYS) return try_in_crowd(set, rule, now_ns);
+    if (cell->key != key) {
+        if (now_ns < cell->expires_boot_ns) forgot = LIMIT_FORGOT;
+        cell->key = key;
+        cell->expires_boot_ns = 0;
+    }
+    return forgot | try_in_cell(cell, rule, now_ns);
+}
+
+#ifdef __bpf__
+struct limit_question {
+    struct condition rule;
+    struct ip_bytes source;  // IPv6: the /64
+};
+// LIMIT_* flags; in limits.bpf.c, verified once for all programs.
+int limit_refuses(const struct limit_question* question);
+#endif
