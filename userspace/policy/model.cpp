@@ -27,11 +27,15 @@ std::string target_text(const PolicyTest& test) {
 }
 
 Mode mode_of(const Policy& policy, const Zone& zone) {
-    return zone.mode.value_or(policy.mode);
+    if (zone.forced.own_rules) return *zone.forced.own_rules;
+    return zone.forced.all.value_or(zone.mode.value_or(policy.mode));
 }
 
 Mode mode_of(const Policy& policy, const Zone& zone, const Service& service) {
-    return service.mode.value_or(mode_of(policy, zone));
+    const auto forced = zone.forced.services.find(service.name);
+    if (forced != zone.forced.services.end()) return forced->second;
+    if (zone.forced.all) return *zone.forced.all;
+    return service.mode.value_or(zone.mode.value_or(policy.mode));
 }
 
 }  // namespace portlid::policy

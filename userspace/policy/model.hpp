@@ -34,6 +34,13 @@ struct PortRange {
 };
 [[nodiscard]] std::string to_string(const PortRange& range);  // "80/tcp", "9400-9410/udp"
 
+// Modes that an operator forces at run time, over what the file says; the narrower one wins.
+struct ForcedModes {
+    std::optional<Mode> all;               // every rule in the zone
+    std::optional<Mode> own_rules;         // the zone's own: rows 1-10 and 14
+    std::map<std::string, Mode> services;  // by name
+};
+
 struct Zone {
     std::string name;
     Place place;
@@ -43,6 +50,7 @@ struct Zone {
     std::optional<Mode> mode;
     std::optional<std::chrono::nanoseconds> existing;  // none = for ever
     bool catch_all = false;
+    ForcedModes forced;  // never in a file
 };
 
 struct NamedSet {
@@ -140,7 +148,8 @@ struct Policy {
     std::vector<PolicyTest> tests;
 };
 
-// A zone's and a service's own mode, or what they inherit: service, else zone, else policy.
+// A zone's and a service's own mode, or what they inherit: service, else zone, else policy. What is
+// forced comes first.
 [[nodiscard]] Mode mode_of(const Policy& policy, const Zone& zone);
 [[nodiscard]] Mode mode_of(const Policy& policy, const Zone& zone, const Service& service);
 

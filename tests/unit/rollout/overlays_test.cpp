@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// What overlays make of a policy, and when which stage is in force.
+#include <gtest/gtest.h>
+
+#include "policy/load.hpp"
+#include "rollout/stages.hpp"
+
+namespace portlid::rollout {
+namespace {
+
+constexpr const char* kPolicy = R"(version: 1
+mode: monitor
+zones:
+  public: { interfaces: [eth0] }
+  lan: { interfaces: [eth1] }
+sets:
+  office: [203.0.113.7]
+deny: [office]
+services:
+  - { name: ssh, ports: [22/tcp], from: [office], mode: enforce }
+  - { name: web, ports: [80/tcp] }
+)";
+
+policy::Policy base() {
+    auto outcome = policy::load_text(kPolicy, "policy.yaml", ".");
+    EXPECT_TRUE(outcome.ok());
+    return outcome.policy;
+}
+
+constexpr BootTime at(std::uint64_t seconds) {
+    return {seconds * 1'000'000'000};
+}
+
+policy::Mode service_mode(const policy::Policy& policy, std::size_t zone, std::size_t service) {
+    return policy::mode_of(policy, policy.zones[zone], policy.services[service]);
+}
+
+ModeOverride force(policy::Mode mode, std::string zone = {}, std::string rule = {}) {
+    ModeOverride change;
+    change.mode = mode;
+    change.zone = std::move(zone);
+    change.rule = std::move(rule);
+    return change;
+}
+
+TEST(Overlay, MonitorForAllBeatsAServiceThatEnforces) {
+    Overlays overlays;
+    overlays.modes.push_back(force(policy::Mode::Monitor));
+    const auto policy = overlay(base(), overlays, at(1));
+    EXPECT_EQ(service_mode(base(), 0, 0), policy::Mode::Enforce);
+    EXPECT_EQ(service_mode(policy, 0, 0), policy::Mode::Monitor);
+}
+
+TEST(Overlay, ARulePromotedInAZoneLeavesTheRestAlone) {
+    Overlays overlays;
+    overlays.modes.push_back(force(policy::Mode::Enforce, "public", "web"));
+    const auto policy = overlay(base(), overlays, at(1));
+    EXPECT_EQ(service_mode(policy, 0, 1), policy::Mode::Enforce);
+    EXPECT_EQ(service_mode(policy, 1, 1), policy::Mode::Monitor);
+    EXPECT_EQ(policy::mode_of(policy, policy.zones[0]), policy::Mode::Monitor);
+}
+
+TEST(Overlay, TheZonesOwnRulesCanBePromotedAlone) {
+    Overlays overlays;
+    overlays.modes.push_back(force(policy::Mode::Enforce, "", "public default"));
+    const auto policy = overlay(base(), overlays, at(1));
+    EXPECT_EQ(policy::mode_of(policy, policy.zones[0]), policy::Mode::Enforce);
+    EXPECT_EQ(policy::mode_of(policy, policy.zones[1]), policy::Mode::Monitor);
+    EXPECT_EQ(service_mode(policy, 0, 1), policy::Mode::Monitor);
+}
+
+TEST(Overlay, ALaterWideOverrideDropsEarlierNarrowOnes) {
+    Overlays overlays;
+    overlays.modes.push_back(force(policy::Mode::Enforce, "public", "web"));
+    overlays.modes.push_back(force(policy::Mode::Monitor));
+    EXPECT_EQ(service_mode(overlay(base(), overlays, at(1)), 0, 1), policy::Mode::Monitor);
+    overlays.modes.back().mode.reset();
+    EXPECT_EQ(service_mode(overlay(base(), overlays, at(1)), 0, 0), policy::Mode::Enforce);
+}
+
+TEST(Overlay, AnOpeningIsAServiceUntilItEnds) {
+    Overlays overlays;
+    overlays.openings.push_back({{policy::PortProtocol::Tcp, 8080, 8080},
+                                 {*Cidr::parse("198.51.100.0/24")},
+                                 "public",
+                                 at(10),
+                                 {}});
+    const auto during = overlay(base(), overlays, at(9));
+    ASSERT_EQ(during.services.size(), 3U);
+    EXPECT_EQ(during.services[2].name, "allow 8080/tcp");
+    EXPECT_FALSE(during.services[2].from_any);
+    EXPECT_EQ(overlay(base(), overlays, at(10)).services.size(), 2U);
+}
+
+TEST(Overlay, TwoOpeningsOfOnePortHaveTwoNames) {
+    Overlays overlays;
+    overlays.openings.assign(2, {{policy::PortProtocol::Tcp, 8080, 8080}, {}, "", {}, {}});
+    const auto policy = overlay(base(), overlays, at(1));
+    EXPECT_EQ(policy.services[3].name, "allow 8080/tcp (2)");
+}
+
+TEST(Overlay, ASetMemberReachesEveryListThatNamesTheSet) {
+    Overlays overlays;
+    const auto home = *Cidr::parse("192.0.2.1");
+    overlays.sets.push_back({"office", home, true, {}, {}});
+    const auto policy = overlay(base(), overlays, at(1));
+    EXPECT_EQ(policy.deny.size(), 2U);
+    EXPECT_EQ(policy.services[0].from.back(), home);
+    overlays.sets.push_back({"office", *Cidr::parse("203.0.113.7"), false, {}, {}});
+    EXPECT_EQ(overlay(base(), overlays, at(1)).services[0].from, std::vector<Cidr>{home});
+}
+
+TEST(Overlay, NamesThatAreGoneChangeNothingAndAreTold) {
+    Overlays overlays;
+    overlays.modes.push_back(force(policy::Mode::Enforce, "dmz"));
+    overlays.sets.push_back({"home", *Cidr::parse("192.0.2.1"), true, {}, {}});
+    EXPECT_TRUE(misses(base(), overlays.modes[0]));
+    EXPECT_TRUE(misses(base(), overlays.sets[0]));
+    EXPECT_TRUE(misses(base(), force(policy::Mode::Enforce, "", "nothing")));
+    EXPECT_FALSE(misses(base(), force(policy::Mode::Enforce, "", "lan default")));
+    EXPECT_EQ(policy::mode_of(overlay(base(), overlays, at(1)), base().zones[0]),
+              policy::Mode::Monitor);
+}
+
+TEST(Stages, WithoutInstantsThereIsOne) {
+    const auto policy = base();
+    const Overlays none;
+    const auto list = stages({&policy, nullptr, {}, &none}, at(1), 4);
+    ASSERT_EQ(list.size(), 1U);
+    EXPECT_FALSE(list[0].until);
+}
+
+TEST(Stages, AnUnconfirmedPolicyGivesWayAtItsDeadline) {
+    const auto confirmed = base();
+    auto pending = base();
+    pending.services.clear();
+    const Overlays none;
+    const auto list = stages({&confirmed, &pending, at(60), &none}, at(1), 4);
+    ASSERT_EQ(list.size(), 2U);
+    EXPECT_TRUE(list[0].pending);
+    EXPECT_EQ(list[0].until, at(60));
+    EXPECT_TRUE(list[0].policy.services.empty());
+    EXPECT_EQ(list[1].policy.services.size(), 2U);
+    EXPECT_FALSE(list[1].until);
+}
+
+TEST(Stages, MoreInstantsThanRoomEndEarlyNeverLate) {
+    const auto policy = base();
+    Overlays overlays;
+    for (std::uint16_t port = 1; port <= 6; ++port)
+        overlays.openings.push_back(
+            {{policy::PortProtocol::Tcp, port, port}, {}, "", at(10ULL * port), {}});
+    const auto list = stages({&policy, nullptr, {}, &overlays}, at(1), 4);
+    ASSERT_EQ(list.size(), 4U);
+    EXPECT_EQ(list[0].policy.services.size(), 2U + 6U);
+    EXPECT_EQ(list[2].until, at(30));
+    EXPECT_EQ(list[3].policy.services.size(), 2U);
+}
+
+TEST(Ends, AreSortedAndEachOnce) {
+    Overlays overlays;
+    overlays.modes.push_back(force(policy::Mode::Monitor));
+    overlays.modes.back().until = at(20);
+    overlays.sets.push_back({"office", {}, true, at(10), {}});
+    overlays.sets.push_back({"office", {}, true, at(20), {}});
+    EXPECT_EQ(ends(overlays, at(1)), (std::vector<BootTime>{at(10), at(20)}));
+    EXPECT_TRUE(drop_ended(overlays, at(10)));
+    EXPECT_FALSE(drop_ended(overlays, at(11)));
+    EXPECT_EQ(ends(overlays, at(11)), std::vector<BootTime>{at(20)});
+}
+
+}  // namespace
+}  // namespace portlid::rollout

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// What survives a restart, a reboot, and somebody's editor.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "policy/load.hpp"
+#include "rollout/state.hpp"
+
+namespace portlid::rollout {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Directory {
+    fs::path path;
+    Directory() {
+        std::string name = (fs::temp_directory_path() / "rollout-XXXXXX").string();
+        path = ::mkdtemp(name.data());
+    }
+    ~Directory() { fs::remove_all(path); }
+    Directory(const Directory&) = delete;
+    Directory& operator=(const Directory&) = delete;
+};
+
+State full(BootTime until) {
+    State state;
+    state.last_number = 12;
+    state.history.push_back({12, "sha256:a", "apply", "/p.yaml", WallTime{}, {0, 42}, true});
+    state.refused = {"sha256:bad"};
+    state.pending = Pending{13, "sha256:b", "/new.yaml", until};
+    ModeOverride mode;
+    mode.mode = policy::Mode::Enforce;
+    mode.zone = "public";
+    mode.until = until;
+    state.overlays.modes.push_back(mode);
+    state.overlays.openings.push_back({{policy::PortProtocol::Udp, 53, 53},
+                                       {*Cidr::parse("2001:db8::/48")},
+                                       "lan",
+                                       std::nullopt,
+                                       {0, 1}});
+    state.overlays.sets.push_back({"office", *Cidr::parse("192.0.2.1"), false, until, {}});
+    state.bans.push_back({*Cidr::parse("198.51.100.0/24"), until, "brute\nforce", WallTime{}, {}});
+    return state;
+}
+
+TEST(State, ComesBackInTheSameBootToTheNanosecond) {
+    const auto until = BootTime{boot_now().ns + 60'000'000'000};
+    const auto text = to_json(full(until), "boot-1");
+    const auto back = from_json(text, "boot-1");
+    ASSERT_TRUE(back) << back.error().message;
+    EXPECT_EQ(to_json(*back, "boot-1"), text);
+    EXPECT_EQ(back->pending->deadline, until);
+    EXPECT_EQ(back->bans[0].reason, "brute\nforce");
+}
+
+TEST(State, AfterARebootInstantsFollowTheWallClock) {
+    const auto until = BootTime{boot_now().ns + 60'000'000'000};
+    const auto back = from_json(to_json(full(until), "boot-1"), "boot-2");
+    ASSERT_TRUE(back);
+    // Here the clocks did not really restart, so it must be the same instant again.
+    EXPECT_NEAR(static_cast<double>(back->pending->deadline.ns), static_cast<double>(until.ns),
+                1e9);
+    const auto past = from_json(to_json(full(BootTime{1}), "boot-1"), "boot-2");
+    EXPECT_LT(past->pending->deadline, boot_now());
+}
+
+TEST(State, RefusesWhatItDoesNotUnderstand) {
+    const auto text = to_json(full(BootTime{5}), "b");
+    for (const char* wrong : {"", "[]", "{}", "{\"version\":2}"})
+        EXPECT_FALSE(from_json(wrong, "b")) << wrong;
+    EXPECT_FALSE(from_json(text.substr(0, text.size() / 2), "b"));
+    auto other = text;
+    other.replace(other.find("198.51.100.0/24"), 15, "198.51.100.0/99");
+    EXPECT_FALSE(from_json(other, "b"));
+}
+
+TEST(Store, AnEmptyDirectoryIsAnEmptyState) {
+    const Directory directory;
+    const auto store = Store::open(directory.path);
+    ASSERT_TRUE(store);
+    EXPECT_EQ(store->state().last_number, 0U);
+}
+
+TEST(Store, KeepsAGenerationWholeWithItsSetFiles) {
+    const Directory directory;
+    std::ofstream(directory.path / "bad.netset") << "203.0.113.0/24\n";
+    auto loaded = policy::load_text(
+        "version: 1\nmode: monitor\nzones: { public: { interfaces: [eth0] } }\n"
+        "sets: { bad: { file: bad.netset } }\ndeny: [bad]\nservices: []\n",
+        "policy.yaml", directory.path);
+    ASSERT_TRUE(loaded.ok()) << policy::to_string(loaded.diagnostics.front());
+    auto store = Store::open(directory.path);
+    ASSERT_TRUE(store);
+    Generation entry;
+    entry.number = 7;
+    entry.confirmed = true;
+    ASSERT_TRUE(store->keep(entry, loaded.policy));
+    fs::remove(directory.path / "bad.netset");
+    const auto again = policy::load_file(store->file_of(7));
+    ASSERT_TRUE(again.ok()) << policy::to_string(again.diagnostics.front());
+    EXPECT_EQ(again.policy.deny, loaded.policy.deny);
+}
+
+TEST(Store, ForgetsTheOldestGenerations) {
+    const Directory directory;
+    auto store = Store::open(directory.path);
+    const auto loaded = policy::load_text(
+        "version: 1\nmode: monitor\nzones: { public: { interfaces: [eth0] } }\nservices: []\n",
+        "p.yaml", ".");
+    for (std::uint64_t number = 1; number <= kHistory + 3; ++number) {
+        Generation entry;
+        entry.number = number;
+        entry.confirmed = number % 2 == 1;
+        ASSERT_TRUE(store->keep(entry, loaded.policy));
+    }
+    EXPECT_EQ(store->state().history.size(), kHistory);
+    EXPECT_EQ(store->find(3), nullptr);
+    EXPECT_FALSE(fs::exists(store->file_of(3)));
+    EXPECT_EQ(store->confirmed_before(23)->number, 21U);
+    ASSERT_TRUE(store->save());
+    EXPECT_EQ(Store::open(directory.path)->state().history.size(), kHistory);
+}
+
+TEST(Store, ARefusedTextIsForgivenWhenAppliedAgain) {
+    const Directory directory;
+    auto store = Store::open(directory.path);
+    store->refuse("sha256:x");
+    EXPECT_TRUE(store->refused("sha256:x"));
+    store->accept("sha256:x");
+    EXPECT_FALSE(store->refused("sha256:x"));
+}
+
+}  // namespace
+}  // namespace portlid::rollout

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rollout/guard.hpp"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+
+#include "event/decode.hpp"
+
+namespace portlid::rollout {
+
+namespace {
+
+policy::Judgement ask(const GuardInput& input, unsigned zone, const IpAddress& source,
+                      const IpAddress& local, HostPort port) {
+    return policy::judge_probe(*input.compiled, *input.tables,
+                               {.zone = zone,
+                                .protocol = IPPROTO_TCP,
+                                .source = source,
+                                .destination = local,
+                                .port = port});
+}
+
+std::string saving_rule(const std::string& from, HostPort port) {
+    return fmt::format("failsafe: [{{ ports: [{}/tcp], from: [\"{}\"] }}]", port.value, from);
+}
+
+// An own address of the family, for a source that says nothing of its target.
+IpAddress any_own(const GuardInput& input, Family family) {
+    for (const auto& own : input.tables->own)
+        if (own.family() == family && !own.is_loopback() && !own.is_link_local()) return own;
+    return IpAddress::any(family);
+}
+
+bool gets_in(const GuardInput& input, const Cidr& who) {
+    const auto local = any_own(input, who.address.family());
+    return std::any_of(input.zones.begin(), input.zones.end(), [&](unsigned zone) {
+        return std::any_of(input.ssh_ports.begin(), input.ssh_ports.end(), [&](HostPort port) {
+            return ask(input, zone, who.address, local, port).verdict != VERDICT_drop;
+        });
+    });
+}
+
+bool has_family(const GuardInput& input, Family family) {
+    return std::any_of(input.tables->own.begin(), input.tables->own.end(), [&](const auto& own) {
+        return own.family() == family && !own.is_loopback() && !own.is_link_local();
+    });
+}
+
+}  // namespace
+
+std::vector<Cut> guard(const GuardInput& input) {
+    std::vector<Cut> cuts;
+    for (const auto& session : input.sessions) {
+        const auto judged = ask(input, session.zone, session.peer, session.local, session.port);
+        if (judged.verdict != VERDICT_drop) continue;
+        cuts.push_back(
+            {fmt::format("{} from {} to port {} ({})", session.via, session.peer.to_string(),
+                         session.port.value, event::reason_word(judged.why)),
+             saving_rule(session.peer.to_string(), session.port)});
+    }
+    if (input.ssh_ports.empty() || input.zones.empty()) return cuts;
+    for (const auto& who : input.policy->management) {
+        if (!has_family(input, who.address.family()) || gets_in(input, who)) continue;
+        cuts.push_back({fmt::format("management {} to ssh (port {})", who.to_string(),
+                                    input.ssh_ports.front().value),
+                        saving_rule(who.to_string(), input.ssh_ports.front())});
+    }
+    return cuts;
+}
+
+std::string to_string(const std::vector<Cut>& cuts) {
+    std::string text;
+    for (const auto& cut : cuts)
+        text += fmt::format("{}{}\n    add {}", text.empty() ? "" : "\n  ", cut.what, cut.rule);
+    return text;
+}
+
+}  // namespace portlid::rollout

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which policy is in force when, from now on, if nobody touches anything: a policy that waits for
+// its confirmation gives way to the one before, and overlays end. The kernel gets all of it at
+// once, each stage with the instant at which it ends, so that it happens with the daemon dead too.
+#pragma once
+
+#include "rollout/overlays.hpp"
+
+namespace portlid::rollout {
+
+struct Stage {
+    policy::Policy policy;
+    Until until;           // none only on the last one
+    bool pending = false;  // the policy that waits for its confirmation
+};
+
+struct Plan {
+    const policy::Policy* confirmed = nullptr;
+    const policy::Policy* pending = nullptr;  // null = nothing waits
+    BootTime deadline;                        // of the pending one
+    const Overlays* overlays = nullptr;
+};
+
+// At most `room` stages, the first in force at `now`. Where more instants than stages remain, the
+// last stage is what stands when all of them have passed: an opening may close early, never late.
+[[nodiscard]] std::vector<Stage> stages(const Plan& plan, BootTime now, std::size_t room);
+
+}  // namespace portlid::rollout

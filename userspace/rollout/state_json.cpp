@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// State <-> JSON. The reader is strict: a file that somebody edited wrongly is refused by name,
+// never half understood.
+#include <nlohmann/json.hpp>
+
+#include "rollout/state.hpp"
+
+namespace portlid::rollout {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kVersion = 1;
+
+std::int64_t unix_ns(WallTime time) {
+    return time.time_since_epoch().count();
+}
+
+Json until_json(const Until& until) {
+    if (!until) return nullptr;
+    return {{"boot_ns", until->ns}, {"unix_ns", unix_ns(to_wall(*until))}};
+}
+
+Json author_json(const Author& author) {
+    return {{"uid", author.uid}, {"pid", author.pid}};
+}
+
+Json mode_json(const ModeOverride& change) {
+    return {{"mode", change.mode ? policy::to_string(*change.mode) : "policy"},
+            {"zone", change.zone},
+            {"rule", change.rule},
+            {"until", until_json(change.until)},
+            {"unconfirmed", change.unconfirmed},
+            {"then", until_json(change.then)},
+            {"by", author_json(change.author)}};
+}
+
+Json prefixes_json(const std::vector<Cidr>& prefixes) {
+    Json list = Json::array();
+    for (const auto& prefix : prefixes) list.push_back(prefix.to_string());
+    return list;
+}
+
+Json opening_json(const Opening& change) {
+    return {{"protocol", static_cast<int>(change.ports.protocol)},
+            {"first", change.ports.first_host},
+            {"last", change.ports.last_host},
+            {"from", prefixes_json(change.from)},
+            {"zone", change.zone},
+            {"until", until_json(change.until)},
+            {"by", author_json(change.author)}};
+}
+
+Json set_json(const SetChange& change) {
+    return {{"set", change.set},
+            {"member", change.member.to_string()},
+            {"add", change.add},
+            {"until", until_json(change.until)},
+            {"by", author_json(change.author)}};
+}
+
+Json ban_json(const KeptBan& ban) {
+    return {{"source", ban.source.to_string()},
+            {"until", until_json(ban.until)},
+            {"reason", ban.reason},
+            {"since_unix_ns", unix_ns(ban.since)},
+            {"by", author_json(ban.author)}};
+}
+
+Json generation_json(const Generation& entry) {
+    return {{"number", entry.number},
+            {"hash", entry.text_hash},
+            {"how", entry.how},
+            {"file", entry.file},
+            {"unix_ns", unix_ns(entry.time)},
+            {"by", author_json(entry.author)},
+            {"confirmed", entry.confirmed}};
+}
+
+template <typename Items, typename Convert>
+Json list_json(const Items& items, Convert convert) {
+    Json list = Json::array();
+    for (const auto& item : items) list.push_back(convert(item));
+    return list;
+}
+
+// Reading. nlohmann's at() and get() throw on anything missing or of another type; from_json()
+// turns that into the refusal.
+
+struct Reader {
+    bool same_boot = false;
+
+    [[nodiscard]] BootTime instant(const Json& json) const {
+        if (same_boot) return {json.at("boot_ns").get<std::uint64_t>()};
+        const auto left = json.at("unix_ns").get<std::int64_t>() - unix_ns(wall_now());
+        const auto now = boot_now().ns;
+        if (left <= 0) return {1};  // has ended
+        return {now + static_cast<std::uint64_t>(left)};
+    }
+    [[nodiscard]] Until until(const Json& json) const {
+        if (json.is_null()) return std::nullopt;
+        return instant(json);
+    }
+    [[nodiscard]] static Author author(const Json& json) {
+        return {json.at("uid").get<std::uint32_t>(), json.at("pid").get<std::uint32_t>()};
+    }
+    [[nodiscard]] static Cidr prefix(const Json& json) {
+        const auto parsed = Cidr::parse(json.get<std::string>());
+        if (!parsed) throw Json::other_error::create(501, "not a prefix", &json);
+        return *parsed;
+    }
+    [[nodiscard]] ModeOverride mode(const Json& json) const {
+        const auto word = json.at("mode").get<std::string>();
+        if (word != "monitor" && word != "enforce" && word != "policy")
+            throw Json::other_error::create(501, "not a mode", &json);
+        ModeOverride change;
+        if (word != "policy")
+            change.mode = word == "enforce" ? policy::Mode::Enforce : policy::Mode::Monitor;
+        change.zone = json.at("zone").get<std::string>();
+        change.rule = json.at("rule").get<std::string>();
+        change.until = until(json.at("until"));
+        change.unconfirmed = json.at("unconfirmed").get<bool>();
+        change.then = until(json.at("then"));
+        change.author = author(json.at("by"));
+        return change;
+    }
+    [[nodiscard]] Opening opening(const Json& json) const {
+        const auto protocol = json.at("protocol").get<int>();
+        if (protocol != 6 && protocol != 17)
+            throw Json::other_error::create(501, "not a protocol", &json);
+        Opening change{
+            {static_cast<policy::PortProtocol>(protocol), json.at("first").get<std::uint16_t>(),
+             json.at("last").get<std::uint16_t>()},
+            {},
+            json.at("zone").get<std::string>(),
+            until(json.at("until")),
+            author(json.at("by"))};
+        for (const auto& one : json.at("from")) change.from.push_back(prefix(one));
+        return change;
+    }
+    [[nodiscard]] SetChange set(const Json& json) const {
+        return {json.at("set").get<std::string>(), prefix(json.at("member")),
+                json.at("add").get<bool>(), until(json.at("until")), author(json.at("by"))};
+    }
+    [[nodiscard]] KeptBan ban(const Json& json) const {
+        return {prefix(json.at("source")), until(json.at("until")),
+                json.at("reason").get<std::string>(),
+                WallTime(std::chrono::nanoseconds(json.at("since_unix_ns").get<std::int64_t>())),
+                author(json.at("by"))};
+    }
+    [[nodiscard]] static Generation generation(const Json& json) {
+        return {json.at("number").get<std::uint64_t>(),
+                json.at("hash").get<std::string>(),
+                json.at("how").get<std::string>(),
+                json.at("file").get<std::string>(),
+                WallTime(std::chrono::nanoseconds(json.at("unix_ns").get<std::int64_t>())),
+                author(json.at("by")),
+                json.at("confirmed").get<bool>()};
+    }
+    [[nodiscard]] std::optional<Pending> pending(const Json& json) const {
+        if (json.is_null()) return std::nullopt;
+        return Pending{json.at("number").get<std::uint64_t>(), json.at("hash").get<std::string>(),
+                       json.at("file").get<std::string>(), instant(json.at("deadline"))};
+    }
+};
+
+State read_state(const Json& json, const std::string& boot) {
+    if (json.at("version").get<int>() != kVersion)
+        throw Json::other_error::create(501, "another version", &json);
+    const Reader reader{json.at("boot_id").get<std::string>() == boot};
+    State state;
+    state.last_number = json.at("last_number").get<std::uint64_t>();
+    state.refused = json.at("refused").get<std::vector<std::string>>();
+    state.pending = reader.pending(json.at("pending"));
+    for (const auto& one : json.at("history")) state.history.push_back(Reader::generation(one));
+    for (const auto& one : json.at("modes")) state.overlays.modes.push_back(reader.mode(one));
+    for (const auto& one : json.at("openings"))
+        state.overlays.openings.push_back(reader.opening(one));
+    for (const auto& one : json.at("sets")) state.overlays.sets.push_back(reader.set(one));
+    for (const auto& one : json.at("bans")) state.bans.push_back(reader.ban(one));
+    return state;
+}
+
+}  // namespace
+
+std::string to_json(const State& state, const std::string& boot) {
+    Json pending = nullptr;
+    if (state.pending)
+        pending = {{"number", state.pending->number},
+                   {"hash", state.pending->text_hash},
+                   {"file", state.pending->file},
+                   {"deadline", until_json(state.pending->deadline)}};
+    const Json json = {{"version", kVersion},
+                       {"boot_id", boot},
+                       {"last_number", state.last_number},
+                       {"history", list_json(state.history, generation_json)},
+                       {"refused", state.refused},
+                       {"pending", std::move(pending)},
+                       {"modes", list_json(state.overlays.modes, mode_json)},
+                       {"openings", list_json(state.overlays.openings, opening_json)},
+                       {"sets", list_json(state.overlays.sets, set_json)},
+                       {"bans", list_json(state.bans, ban_json)}};
+    return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Result<State> from_json(const std::string& text, const std::string& boot) {
+    try {
+        return read_state(Json::parse(text), boot);
+    } catch (const Json::exception& problem) {
+        return fail(std::string("it is not what a sensor wrote: ") + problem.what(),
+                    "move it away to start without run-time changes");
+    }
+}
+
+}  // namespace portlid::rollout
