@@ -10,7 +10,7 @@ namespace portlid::app {
 
 namespace {
 
-constexpr std::size_t kGenerationsNamed = 4;
+constexpr std::size_t kGenerationsNamed = 8;
 
 Error refusal(const std::filesystem::path& file, const policy::LoadOutcome& outcome) {
     Error error;
@@ -35,56 +35,84 @@ std::vector<event::PolicyError> as_errors(const policy::LoadOutcome& outcome) {
 
 }  // namespace
 
-Result<> PolicyStore::load(std::vector<event::PolicyError>* errors) {
-    auto outcome = policy::load_file(file_, {.check_ownership = true});
+Result<Candidate> PolicyStore::read(const std::filesystem::path& file,
+                                    std::vector<event::PolicyError>* errors) const {
+    auto outcome = policy::load_file(file, {.check_ownership = true});
     if (errors != nullptr) *errors = as_errors(outcome);
-    if (!outcome.ok()) return pass_on(refusal(file_, outcome));
-    auto compiled = policy::compile(outcome.policy, {.cap_to_monitor = capped()});
-    if (!compiled) {
-        auto error = compiled.error();
-        error.code = ExitCode::PolicyInvalid;
-        if (errors != nullptr) errors->push_back({file_.string(), 0, 0, error.message, error.hint});
-        return pass_on(error, "compile " + file_.string());
-    }
-    warnings_.clear();
+    if (!outcome.ok()) return pass_on(refusal(file, outcome));
+    Candidate candidate{std::move(outcome.policy), std::move(outcome.text_hash), file, {}};
     std::copy_if(outcome.diagnostics.begin(), outcome.diagnostics.end(),
-                 std::back_inserter(warnings_), [](const auto& found) { return found.warning; });
-    next_model_ = std::move(outcome.policy);
-    next_ = std::move(*compiled);
+                 std::back_inserter(candidate.warnings),
+                 [](const auto& found) { return found.warning; });
+    if (auto compiled = compile(candidate.policy); !compiled) {
+        const auto& error = compiled.error();
+        if (errors != nullptr) errors->push_back({file.string(), 0, 0, error.message, error.hint});
+        return pass_on(error, "compile " + file.string());
+    }
+    return candidate;
+}
+
+Result<policy::CompiledPolicy> PolicyStore::compile(const policy::Policy& policy) const {
+    auto compiled = policy::compile(policy, {.cap_to_monitor = capped()});
+    if (compiled) return compiled;
+    auto error = compiled.error();
+    error.code = ExitCode::PolicyInvalid;
+    return pass_on(std::move(error));
+}
+
+Result<> PolicyStore::publish(kernel::Sensor* sensor, std::vector<StageSpec> stages,
+                              const ZonesUnder& zones) {
+    std::deque<Live> fresh;
+    for (auto& stage : stages) {
+        auto compiled = compile(stage.policy);
+        if (!compiled) return pass_on(std::move(compiled.error()));
+        if (sensor != nullptr) sensor->place_interfaces(*compiled->image, zones(stage.policy));
+        fresh.push_back(
+            {std::move(stage.policy), std::move(*compiled), stage.generation, stage.until});
+    }
+    if (sensor != nullptr) {
+        std::vector<kernel::Stage> images;
+        for (const auto& live : fresh)
+            images.push_back(
+                {&live.compiled, live.generation, live.until ? live.until->ns : 0});
+        auto published = publish_honouring_open_flows(*sensor, images);
+        if (!published) return pass_on(published.error(), "publish");
+        seed_problem_ = std::move(published->seed_problem);
+    }
+    live_ = std::move(fresh);
+    for (const auto& live : live_) remember_names(live);
     return {};
 }
 
-Result<> PolicyStore::publish(kernel::Sensor* sensor,
-                              std::span<const kernel::Sensor::ZoneOfInterface> zones) {
-    std::uint64_t generation = generation_ + 1;
-    if (sensor != nullptr) {
-        sensor->place_interfaces(*next_.image, zones);
-        auto published = publish_honouring_open_flows(*sensor, next_);
-        if (!published) return pass_on(published.error(), "publish " + file_.string());
-        generation = published->generation;
-        seed_problem_ = std::move(published->seed_problem);
+bool PolicyStore::follow(BootTime now) {
+    bool moved = false;
+    while (live_.size() > 1 && live_.front().until && *live_.front().until < now) {
+        live_.pop_front();
+        moved = true;
     }
-    generation_ = generation;
-    model_ = std::move(next_model_);
-    compiled_ = std::move(next_);
-    names_.emplace_front(generation, compiled_.rules);
+    return moved;
+}
+
+void PolicyStore::remember_names(const Live& live) {
+    std::erase_if(names_, [&](const auto& known) { return known.first == live.generation; });
+    names_.emplace_front(live.generation, live.compiled.rules);
     if (names_.size() > kGenerationsNamed) names_.pop_back();
-    return {};
 }
 
 const char* PolicyStore::requested_mode() const {
-    const auto wants = [this](const policy::Zone& zone) {
-        if (policy::mode_of(model_, zone) == policy::Mode::Enforce) return true;
-        return std::any_of(model_.services.begin(), model_.services.end(), [&](const auto& s) {
-            return policy::mode_of(model_, zone, s) == policy::Mode::Enforce;
+    const auto& policy = model();
+    const auto wants = [&policy](const policy::Zone& zone) {
+        if (policy::mode_of(policy, zone) == policy::Mode::Enforce) return true;
+        return std::any_of(policy.services.begin(), policy.services.end(), [&](const auto& s) {
+            return policy::mode_of(policy, zone, s) == policy::Mode::Enforce;
         });
     };
-    const bool any = std::any_of(model_.zones.begin(), model_.zones.end(), wants);
+    const bool any = std::any_of(policy.zones.begin(), policy.zones.end(), wants);
     return any ? "enforce" : "monitor";
 }
 
 const char* PolicyStore::effective_mode() const {
-    return compiled_.image && policy::enforces(*compiled_.image) ? "enforce" : "monitor";
+    return compiled().image && policy::enforces(*compiled().image) ? "enforce" : "monitor";
 }
 
 policy::RuleName PolicyStore::rule(std::uint64_t generation, std::uint16_t index,

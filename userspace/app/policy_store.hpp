@@ -1,45 +1,66 @@
 // SPDX-License-Identifier: Apache-2.0
 // The policy in force: text -> model -> image -> generation. Whatever goes wrong on the way, the
-// generation in force stays in force.
+// generation in force stays in force. What follows it by itself (an unconfirmed policy gives way,
+// an opening ends) is published with it, as stages.
 #pragma once
 
 #include <deque>
 #include <filesystem>
-#include <map>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "app/options.hpp"
+#include "base/clock.hpp"
 #include "event/build.hpp"
 #include "policy/compile.hpp"
 #include "policy/load.hpp"
 
 namespace portlid::app {
 
+// A policy as a file has it, checked; not in force.
+struct Candidate {
+    policy::Policy policy;
+    std::string text_hash;
+    std::filesystem::path file;
+    std::vector<policy::Diagnostic> warnings;
+};
+
+// One stage of what is to be in force.
+struct StageSpec {
+    policy::Policy policy;
+    std::uint64_t generation = 0;
+    std::optional<BootTime> until;  // none only on the last one
+};
+
 class PolicyStore {
 public:
     PolicyStore(std::filesystem::path file, ModeCap cap) : file_(std::move(file)), cap_(cap) {}
 
-    // Reads and compiles the file; on failure nothing changes and the Error (exit code 5) lists
-    // every diagnostic. `errors` gets them one by one when given.
-    [[nodiscard]] Result<> load(std::vector<event::PolicyError>* errors = nullptr);
-    // What load() read and publish() has not put in force yet.
-    [[nodiscard]] const policy::Policy& loaded() const { return next_model_; }
-    // Puts what load() compiled in force through `sensor` (none: sockets only, kept here alone),
-    // together with the zones that attached interfaces have under it.
-    [[nodiscard]] Result<> publish(kernel::Sensor* sensor,
-                                   std::span<const kernel::Sensor::ZoneOfInterface> zones = {});
+    // Reads and checks `file`; on failure the Error (exit code 5) lists every diagnostic, and
+    // `errors` gets them one by one when given.
+    [[nodiscard]] Result<Candidate> read(const std::filesystem::path& file,
+                                         std::vector<event::PolicyError>* errors = nullptr) const;
+    [[nodiscard]] Result<policy::CompiledPolicy> compile(const policy::Policy& policy) const;
 
-    [[nodiscard]] const policy::Policy& model() const { return model_; }
-    [[nodiscard]] const policy::CompiledPolicy& compiled() const { return compiled_; }
-    [[nodiscard]] std::uint64_t generation() const { return generation_; }
+    // Puts the stages in force through `sensor` (none: sockets only, kept here alone), each with
+    // the zones that attached interfaces have under it.
+    using ZonesUnder =
+        std::function<std::vector<kernel::Sensor::ZoneOfInterface>(const policy::Policy&)>;
+    [[nodiscard]] Result<> publish(kernel::Sensor* sensor, std::vector<StageSpec> stages,
+                                   const ZonesUnder& zones);
+    // The kernel has gone on to the next stage when an instant has passed: follows it. True when
+    // something changed.
+    bool follow(BootTime now);
+
+    [[nodiscard]] const policy::Policy& model() const { return live_.front().policy; }
+    [[nodiscard]] const policy::CompiledPolicy& compiled() const { return live_.front().compiled; }
+    [[nodiscard]] std::uint64_t generation() const { return live_.front().generation; }
     [[nodiscard]] const std::filesystem::path& file() const { return file_; }
     [[nodiscard]] bool capped() const { return cap_ == ModeCap::Monitor; }
     // What the policy asks for, and what can happen here: "monitor" or "enforce".
     [[nodiscard]] const char* requested_mode() const;
     [[nodiscard]] const char* effective_mode() const;
-    // Warnings of the last load.
-    [[nodiscard]] const std::vector<policy::Diagnostic>& warnings() const { return warnings_; }
     // Why the last flip to enforcing may have cut open flows of containers; empty: it did not.
     [[nodiscard]] const std::string& seed_problem() const { return seed_problem_; }
     // A rule of this or an earlier generation; a built-in one is named after `why`.
@@ -47,12 +68,17 @@ public:
                                         reason why) const;
 
 private:
+    struct Live {
+        policy::Policy policy;
+        policy::CompiledPolicy compiled;
+        std::uint64_t generation = 0;
+        std::optional<BootTime> until;
+    };
+    void remember_names(const Live& live);
+
     std::filesystem::path file_;
     ModeCap cap_;
-    policy::Policy next_model_, model_;
-    policy::CompiledPolicy next_, compiled_;
-    std::vector<policy::Diagnostic> warnings_;
-    std::uint64_t generation_ = 0;
+    std::deque<Live> live_ = std::deque<Live>(1);  // the front one is in force
     std::string seed_problem_;
     // Names of the last generations, for verdicts that were on their way when the policy changed.
     std::deque<std::pair<std::uint64_t, std::vector<policy::RuleName>>> names_;

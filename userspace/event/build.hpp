@@ -166,6 +166,10 @@ struct PolicyError {
                                      const std::string& from, const std::string& to,
                                      const std::string& why);
 // coverage.lost and coverage.restored; `attach` is "native", "generic", "tc" or "none".
+// ban.added, ban.expired. `until` none = for ever; `hits`: packets it decided about.
+[[nodiscard]] Json ban_body(const Origin& origin, const std::string& source,
+                            const std::optional<WallTime>& until, const std::string& reason,
+                            std::uint64_t hits);
 [[nodiscard]] Json coverage_body(const Origin& origin, const std::string& interface_name,
                                  const std::string& zone, const std::string& attach,
                                  const std::string& why);

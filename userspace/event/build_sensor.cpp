@@ -58,6 +58,16 @@ Json mode_changed_body(const Origin& origin, const std::string& scope, const std
     return body;
 }
 
+Json ban_body(const Origin& origin, const std::string& source,
+              const std::optional<WallTime>& until, const std::string& reason, std::uint64_t hits) {
+    Json body = with_origin(origin);
+    body["ban"] = {{"source", source},
+                   {"until", until ? Json(to_rfc3339(*until)) : Json(nullptr)},
+                   {"reason", text_or_null(reason)},
+                   {"hits", hits}};
+    return body;
+}
+
 Json coverage_body(const Origin& origin, const std::string& interface_name, const std::string& zone,
                    const std::string& attach, const std::string& why) {
     Json body = with_origin(origin);

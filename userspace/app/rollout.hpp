@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Carries out what changes the policy in force: start, reload, apply, confirm, rollback, mode,
+// allow, set, ban. Everything is written down before it is told, and nothing that fails changes
+// what is in force. One thread.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "app/coverage.hpp"
+#include "app/observer.hpp"
+#include "app/policy_store.hpp"
+#include "control/server.hpp"
+#include "rollout/request.hpp"
+#include "rollout/stages.hpp"
+#include "rollout/state.hpp"
+
+namespace portlid::app {
+
+class Rollout {
+public:
+    Rollout(const RunOptions& options, PolicyStore& policies, Emitter& emitter);
+
+    // Reads what earlier runs left and the policy file, and chooses: the file, a policy that still
+    // waits for its confirmation, or the last confirmed one where the file's text was rolled back.
+    [[nodiscard]] Result<> read();
+    // Puts what read() chose in force. Without a sensor nothing is in the kernel (sockets only).
+    [[nodiscard]] Result<> begin(kernel::Sensor* sensor, Coverage& coverage);
+    // From now on sessions can be looked up, and what read() found is told as events.
+    void attach(Observer& observer);
+
+    // SIGHUP: the policy file again, at once. An error changed nothing and is told as an event.
+    [[nodiscard]] Result<> reload();
+    // Once a second: what has ended, in the kernel and here.
+    void tick();
+
+    // POST bodies of the control socket; see rollout/request.hpp.
+    [[nodiscard]] control::Response post(const control::Request& request);
+    [[nodiscard]] nlohmann::ordered_json bans() const;  // portlid.bans/v1
+    [[nodiscard]] Result<nlohmann::ordered_json> sets(const std::string& name) const;
+    // The members `pending` and `overrides` of the status.
+    [[nodiscard]] nlohmann::ordered_json pending_json() const;
+    [[nodiscard]] nlohmann::ordered_json overrides_json() const;
+    // Warnings of the policy that read() or the last change loaded.
+    [[nodiscard]] const std::vector<policy::Diagnostic>& warnings() const { return warnings_; }
+
+private:
+    using Json = nlohmann::ordered_json;
+    using Answer = Result<Json>;
+    struct Change {
+        const char* how = "";
+        rollout::Author author;
+        bool force = false;
+        std::string ssh_connection;
+    };
+
+    [[nodiscard]] Answer apply(const control::Request& request);
+    [[nodiscard]] Answer confirm(const control::Request& request);
+    [[nodiscard]] Answer roll_back(const control::Request& request);
+    [[nodiscard]] Answer mode(const control::Request& request);
+    [[nodiscard]] Answer allow(const control::Request& request);
+    [[nodiscard]] Answer change_set(const control::Request& request);
+    [[nodiscard]] Answer ban(const control::Request& request);
+    [[nodiscard]] Answer unban(const control::Request& request);
+
+    [[nodiscard]] Result<> refuse_while_pending() const;
+    [[nodiscard]] Result<> guard(const policy::Policy& policy, const Change& change) const;
+    [[nodiscard]] Result<> take(Candidate candidate, const Change& change,
+                                const rollout::Length& confirm_within);
+    [[nodiscard]] Result<> take_overlays(rollout::Overlays overlays, const Change& change);
+    [[nodiscard]] Result<> publish(const policy::Policy& confirmed, const policy::Policy* pending,
+                                   BootTime deadline, const rollout::Overlays& overlays,
+                                   std::uint64_t same_number = 0);
+    [[nodiscard]] Result<> install(const std::filesystem::path& from);
+    [[nodiscard]] Result<> check_installable(const Candidate& candidate) const;
+    [[nodiscard]] Result<Candidate> kept(std::uint64_t number) const;
+    void restore_bans();
+    void expire_pending(const char* why);
+    void tell_policy(std::uint64_t before, const std::string& mode_before, const char* how);
+    void tell_rolled_back(std::uint64_t from, const std::string& why);
+    void save();
+    [[nodiscard]] std::uint64_t next_number() const;
+    [[nodiscard]] Json result_json() const;
+
+    const RunOptions& options_;
+    PolicyStore& policies_;
+    Emitter& emitter_;
+    kernel::Sensor* sensor_ = nullptr;
+    Coverage* coverage_ = nullptr;
+    Observer* observer_ = nullptr;
+    std::optional<rollout::Store> store_;
+    Candidate confirmed_;               // what stays, or comes back
+    std::optional<Candidate> pending_;  // in force until confirmed or too late
+    std::uint64_t confirmed_number_ = 0;
+    std::vector<policy::Diagnostic> warnings_;
+    std::vector<std::function<void()>> to_tell_;  // events of read(), which come before the sinks
+    std::size_t instants_left_out_ = 0;
+    std::string save_problem_;
+};
+
+}  // namespace portlid::app

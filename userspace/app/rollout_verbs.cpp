@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the control socket may change: requests to changes, and the answers. Lifecycle: rollout.cpp.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "app/rollout.hpp"
+#include "base/file.hpp"
+#include "base/text.hpp"
+#include "policy/policy_tests.hpp"
+
+namespace portlid::app {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using rollout::Length;
+using rollout::Until;
+
+constexpr std::chrono::minutes kBanLength{10};
+constexpr std::chrono::hours kAllowLength{1};
+constexpr std::size_t kPolicyBytes = 1U << 20U;
+
+rollout::Author author_of(const control::Request& request) {
+    return {request.peer_uid, request.peer_pid};
+}
+
+Until until_of(const Length& length) {
+    if (!length || length->count() == 0) return std::nullopt;
+    return BootTime{boot_now().ns + static_cast<std::uint64_t>(length->count())};
+}
+
+Json until_json(const Until& until) {
+    return until ? Json(to_rfc3339(to_wall(*until))) : Json(nullptr);
+}
+
+Json remaining_json(const Until& until) {
+    if (!until) return nullptr;
+    const auto now = boot_now().ns;
+    return until->ns > now ? (until->ns - now) / 1'000'000'000 : 0;
+}
+
+const char* mode_word(const std::optional<policy::Mode>& mode) {
+    return mode ? policy::to_string(*mode) : "policy";
+}
+
+bool overlaps(const Cidr& a, const Cidr& b) {
+    return a.contains(b.address) || b.contains(a.address);
+}
+
+tl::unexpected<Error> usage(const std::string& what, const std::string& hint = {}) {
+    return fail(what, hint, ExitCode::Usage);
+}
+
+}  // namespace
+
+control::Response Rollout::post(const control::Request& request) {
+    const auto& path = request.path;
+    const auto answer = path == "/v1/apply"      ? apply(request)
+                        : path == "/v1/confirm"  ? confirm(request)
+                        : path == "/v1/rollback" ? roll_back(request)
+                        : path == "/v1/mode"     ? mode(request)
+                        : path == "/v1/allow"    ? allow(request)
+                        : path == "/v1/set"      ? change_set(request)
+                        : path == "/v1/ban"      ? ban(request)
+                                                 : unban(request);
+    if (!answer)
+        return control::error_response(answer.error().code == ExitCode::Usage ? 400 : 409,
+                                       answer.error());
+    return {200, answer->dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
+}
+
+Json Rollout::pending_json() const {
+    const auto& state = store_->state();
+    if (state.pending)
+        return {{"deadline", until_json(state.pending->deadline)},
+                {"previous", confirmed_number_},
+                {"file", state.pending->file.empty() ? Json(nullptr)
+                                                     : Json(printable(state.pending->file))}};
+    for (const auto& one : state.overlays.modes)
+        if (one.unconfirmed)
+            return {{"deadline", until_json(one.until)},
+                    {"previous", confirmed_number_},
+                    {"mode", mode_word(one.mode)}};
+    return nullptr;
+}
+
+Json Rollout::overrides_json() const {
+    const auto& overlays = store_->state().overlays;
+    Json modes = Json::array();
+    Json openings = Json::array();
+    Json sets = Json::array();
+    for (const auto& one : overlays.modes)
+        modes.push_back({{"mode", mode_word(one.mode)},
+                         {"zone", one.zone.empty() ? Json(nullptr) : Json(printable(one.zone))},
+                         {"rule", one.rule.empty() ? Json(nullptr) : Json(printable(one.rule))},
+                         {"until", until_json(one.until)},
+                         {"remaining_s", remaining_json(one.until)}});
+    for (const auto& one : overlays.openings) {
+        Json from = Json::array();
+        for (const auto& prefix : one.from) from.push_back(prefix.to_string());
+        openings.push_back({{"ports", policy::to_string(one.ports)},
+                            {"from", std::move(from)},
+                            {"zone", one.zone.empty() ? Json(nullptr) : Json(printable(one.zone))},
+                            {"until", until_json(one.until)},
+                            {"remaining_s", remaining_json(one.until)}});
+    }
+    for (const auto& one : overlays.sets)
+        sets.push_back({{"set", printable(one.set)},
+                        {"member", one.member.to_string()},
+                        {"change", one.add ? "add" : "del"},
+                        {"until", until_json(one.until)},
+                        {"remaining_s", remaining_json(one.until)}});
+    return {{"modes", std::move(modes)},
+            {"allow", std::move(openings)},
+            {"sets", std::move(sets)},
+            {"bans", store_->state().bans.size()}};
+}
+
+Json Rollout::result_json() const {
+    return {{"schema", "portlid.change/v1"},
+            {"generation", policies_.generation()},
+            {"policy", policies_.compiled().hash},
+            {"mode", policies_.effective_mode()},
+            {"pending", pending_json()}};
+}
+
+// Its text will be read from the --policy file's place: includes and set files must mean the same.
+Result<> Rollout::check_installable(const Candidate& candidate) const {
+    if (candidate.file == policies_.file()) return {};
+    const auto text = read_file(candidate.file, kPolicyBytes);
+    if (!text) return pass_on(text.error());
+    const auto there = policy::load_text(*text, policies_.file().filename().string(),
+                                         policies_.file().parent_path());
+    if (there.ok() && there.text_hash == candidate.text_hash) return {};
+    return fail(candidate.file.string() + " means something else at " + policies_.file().string() +
+                    " (it includes files or sets beside it)",
+                "copy all of it there and run portlid apply", ExitCode::PolicyInvalid);
+}
+
+Result<> Rollout::install(const fs::path& from) {
+    if (from.empty() || from == policies_.file()) return {};
+    const auto text = read_file(from, kPolicyBytes);
+    if (!text) return pass_on(text.error());
+    if (const auto old = read_file(policies_.file(), kPolicyBytes)) {
+        auto previous = policies_.file();
+        previous += ".previous";
+        if (auto saved = write_file_atomically(previous, *old, 0600); !saved) return saved;
+    }
+    return write_file_atomically(policies_.file(), *text, 0600);
+}
+
+Rollout::Answer Rollout::apply(const control::Request& request) {
+    const auto parsed = rollout::parse_apply(request.body);
+    if (!parsed) return pass_on(parsed.error());
+    if (auto free = refuse_while_pending(); !free) return pass_on(free.error());
+    const auto file = parsed->file.empty() ? policies_.file() : fs::path(parsed->file);
+    auto candidate = policies_.read(file);
+    if (!candidate) return pass_on(candidate.error());
+    if (auto passed = policy::check_own_tests(candidate->policy); !passed)
+        return pass_on(passed.error());
+    if (auto movable = check_installable(*candidate); !movable) return pass_on(movable.error());
+    const Change change{"apply", author_of(request), parsed->force, parsed->ssh_connection};
+    if (auto taken = take(std::move(*candidate), change, parsed->confirm_within); !taken)
+        return pass_on(taken.error());
+    if (!parsed->confirm_within)
+        if (auto installed = install(file); !installed)
+            return pass_on(installed.error(), "the policy is in force, but not written to " +
+                                                  policies_.file().string());
+    return result_json();
+}
+
+Rollout::Answer Rollout::confirm(const control::Request&) {
+    auto& state = store_->state();
+    auto overlays = state.overlays;
+    bool modes = false;
+    for (auto& one : overlays.modes) {
+        if (!one.unconfirmed) continue;
+        modes = true;
+        one.until = one.then;
+        one.unconfirmed = false;
+    }
+    if (!state.pending && !modes)
+        return fail("nothing waits for a confirmation",
+                    "portlid status shows what is in force");
+    if (state.pending && state.pending->deadline <= boot_now())
+        return fail("too late: the policy before is in force again", "portlid apply");
+    const auto number = policies_.generation();
+    if (state.pending) {
+        if (auto installed = install(state.pending->file); !installed)
+            return pass_on(installed.error(), "not confirmed");
+    }
+    const auto& policy = pending_ ? pending_->policy : confirmed_.policy;
+    if (auto done = publish(policy, nullptr, {}, overlays, number); !done)
+        return pass_on(done.error(), "not confirmed");
+    for (auto& entry : state.history)
+        if (state.pending && entry.number == state.pending->number) entry.confirmed = true;
+    if (pending_) confirmed_ = std::move(*pending_);
+    pending_.reset();
+    confirmed_number_ = number;
+    state.pending.reset();
+    // What was dropped by `mode policy` is gone for good now.
+    std::erase_if(overlays.modes, [](const auto& one) { return !one.mode && !one.until; });
+    state.overlays = std::move(overlays);
+    save();
+    return result_json();
+}
+
+Rollout::Answer Rollout::roll_back(const control::Request& request) {
+    const auto parsed = rollout::parse_rollback(request.body);
+    if (!parsed) return pass_on(parsed.error());
+    auto& state = store_->state();
+    const auto before = policies_.generation();
+    const std::string mode_before = policies_.effective_mode();
+    if (state.pending && parsed->generation == 0) {
+        if (auto done = publish(confirmed_.policy, nullptr, {}, state.overlays); !done)
+            return pass_on(done.error());
+        expire_pending("rolled back by hand");
+    } else if (std::erase_if(state.overlays.modes,
+                             [](const auto& one) { return one.unconfirmed; }) != 0 &&
+               parsed->generation == 0) {
+        if (auto done = publish(confirmed_.policy, nullptr, {}, state.overlays); !done)
+            return pass_on(done.error());
+        tell_rolled_back(before, "rolled back by hand");
+    } else {
+        const auto* target = parsed->generation != 0 ? store_->find(parsed->generation)
+                                                     : store_->confirmed_before(confirmed_number_);
+        if (target == nullptr)
+            return fail(parsed->generation != 0
+                            ? "generation " + std::to_string(parsed->generation) + " is not kept"
+                            : std::string("there is no earlier policy to go back to"),
+                        "ls " + store_->file_of(0).parent_path().parent_path().string());
+        auto earlier = kept(target->number);
+        if (!earlier) return pass_on(earlier.error());
+        earlier->text_hash = target->text_hash;
+        const auto refused = pending_ ? pending_->text_hash : confirmed_.text_hash;
+        state.pending.reset();
+        pending_.reset();
+        auto taken = take(std::move(*earlier), {"rollback", author_of(request), true, ""}, {});
+        if (!taken) return pass_on(taken.error());
+        if (refused != confirmed_.text_hash) store_->refuse(refused);
+        tell_rolled_back(before, "rolled back by hand");
+    }
+    for (const auto& tell : to_tell_) tell();
+    to_tell_.clear();
+    save();
+    if (policies_.effective_mode() != mode_before) tell_policy(before, mode_before, "rollback");
+    return result_json();
+}
+
+Rollout::Answer Rollout::mode(const control::Request& request) {
+    const auto parsed = rollout::parse_mode(request.body);
+    if (!parsed) return pass_on(parsed.error());
+    if (auto free = refuse_while_pending(); !free) return pass_on(free.error());
+    rollout::ModeOverride change;
+    change.mode = parsed->mode;
+    change.zone = parsed->zone;
+    change.rule = parsed->rule;
+    change.author = author_of(request);
+    change.until = until_of(parsed->length);
+    if (const auto missing = rollout::misses(confirmed_.policy, change))
+        return usage(*missing, "portlid policy show " + policies_.file().string());
+    if (parsed->mode == policy::Mode::Enforce && policies_.capped())
+        return fail("this sensor runs with --mode monitor and never drops",
+                    "start it without --mode monitor");
+    if (parsed->confirm_within) {
+        change.unconfirmed = true;
+        change.then = change.until;
+        change.until = until_of(parsed->confirm_within);
+    }
+    auto overlays = store_->state().overlays;
+    // The same scope said before, or narrower, is replaced.
+    std::erase_if(overlays.modes, [&](const auto& old) {
+        return (change.zone.empty() || old.zone == change.zone) &&
+               (change.rule.empty() || old.rule == change.rule) && !change.unconfirmed &&
+               !change.until;
+    });
+    const bool nothing_left = !change.mode && !change.unconfirmed && !change.until &&
+                              change.zone.empty() && change.rule.empty();
+    if (!nothing_left) overlays.modes.push_back(change);
+    const Change how{"mode", change.author, parsed->force, parsed->ssh_connection};
+    if (auto taken = take_overlays(std::move(overlays), how); !taken)
+        return pass_on(taken.error());
+    return result_json();
+}
+
+Rollout::Answer Rollout::allow(const control::Request& request) {
+    const auto parsed = rollout::parse_allow(request.body);
+    if (!parsed) return pass_on(parsed.error());
+    auto overlays = store_->state().overlays;
+    const auto same = [&](const auto& old) {
+        return old.ports == parsed->ports && old.from == parsed->from && old.zone == parsed->zone;
+    };
+    const auto ended = std::erase_if(overlays.openings, same);
+    if (parsed->end && ended == 0)
+        return fail("no `allow` opened " + policy::to_string(parsed->ports) + " like that",
+                    "portlid status -o json shows `overrides`");
+    const rollout::Opening opening{parsed->ports, parsed->from, parsed->zone,
+                                   until_of(parsed->length.value_or(kAllowLength)),
+                                   author_of(request)};
+    if (const auto missing = rollout::misses(confirmed_.policy, opening))
+        return usage(*missing, "portlid policy show " + policies_.file().string());
+    if (!parsed->end) overlays.openings.push_back(opening);
+    if (auto taken = take_overlays(std::move(overlays), {"allow", opening.author, false, ""});
+        !taken)
+        return pass_on(taken.error());
+    auto answer = result_json();
+    answer["rule"] = rollout::rule_name(opening);
+    answer["until"] = parsed->end ? Json(nullptr) : until_json(opening.until);
+    return answer;
+}
+
+Rollout::Answer Rollout::change_set(const control::Request& request) {
+    const auto parsed = rollout::parse_set(request.body);
+    if (!parsed) return pass_on(parsed.error());
+    const rollout::SetChange change{parsed->name, parsed->member, parsed->add,
+                                    until_of(parsed->length), author_of(request)};
+    if (const auto missing = rollout::misses(confirmed_.policy, change))
+        return usage(*missing, "portlid set show");
+    auto overlays = store_->state().overlays;
+    const auto undone = std::erase_if(overlays.sets, [&](const auto& old) {
+        return old.set == change.set && old.member == change.member;
+    });
+    const auto& sets = confirmed_.policy.sets;
+    const auto set = std::find_if(sets.begin(), sets.end(),
+                                  [&](const auto& one) { return one.name == change.set; });
+    const bool in_file = std::find(set->members.begin(), set->members.end(), change.member) !=
+                         set->members.end();
+    if (!change.add && !in_file && undone == 0)
+        return fail(change.member.to_string() + " is not in " + printable(change.set, 64),
+                    "portlid set show " + printable(change.set, 64));
+    if (change.add != in_file || change.until) overlays.sets.push_back(change);
+    if (auto taken = take_overlays(std::move(overlays), {"set", change.author, false, ""}); !taken)
+        return pass_on(taken.error());
+    auto answer = result_json();
+    answer["set"] = printable(change.set);
+    answer["member"] = change.member.to_string();
+    answer["until"] = until_json(change.until);
+    return answer;
+}
+
+Result<Json> Rollout::sets(const std::string& name) const {
+    Json list = Json::array();
+    const auto& overlays = store_->state().overlays.sets;
+    for (const auto& set : policies_.model().sets) {
+        if (!name.empty() && set.name != name) continue;
+        Json members = Json::array();
+        for (const auto& member : set.members) {
+            const auto change =
+                std::find_if(overlays.begin(), overlays.end(), [&](const auto& one) {
+                    return one.add && one.set == set.name && one.member == member;
+                });
+            Json entry{{"address", member.to_string()}};
+            if (change != overlays.end()) {
+                entry["added"] = true;
+                entry["until"] = until_json(change->until);
+                entry["remaining_s"] = remaining_json(change->until);
+            }
+            members.push_back(std::move(entry));
+        }
+        list.push_back({{"name", set.name}, {"members", std::move(members)}});
+    }
+    if (!name.empty() && list.empty())
+        return usage("the policy has no set `" + printable(name, 64) + "`", "portlid set show");
+    return Json{{"schema", "portlid.sets/v1"}, {"items", std::move(list)}};
+}
+
+Json Rollout::bans() const {
+    Json items = Json::array();
+    if (sensor_ != nullptr)
+        for (const auto& ban : sensor_->bans().list()) {
+            const auto& kept = store_->state().bans;
+            const auto why = std::find_if(kept.begin(), kept.end(),
+                                          [&](const auto& one) { return one.source == ban.source; });
+            Json remaining = nullptr;
+            if (ban.remaining) remaining = ban.remaining->count() / 1'000'000'000;
+            items.push_back({{"source", ban.source.to_string()},
+                             {"since", to_rfc3339(to_wall(ban.since))},
+                             {"until", why == kept.end() ? Json(nullptr) : until_json(why->until)},
+                             {"remaining_s", std::move(remaining)},
+                             {"hits", ban.hits},
+                             {"reason", why == kept.end() || why->reason.empty()
+                                            ? Json(nullptr)
+                                            : Json(printable(why->reason))}});
+        }
+    return {{"schema", "portlid.bans/v1"}, {"items", std::move(items)}};
+}
+
+Rollout::Answer Rollout::ban(const control::Request& request) {
+    const auto parsed = rollout::parse_ban(request.body);
+    if (!parsed) return pass_on(parsed.error());
+    if (sensor_ == nullptr || options_.sockets_only)
+        return fail("this sensor filters nothing (--interface none)", "start it with an interface");
+    const auto& source = parsed->source;
+    if (!parsed->force) {
+        for (const auto& own : policies_.model().management)
+            if (overlaps(own, source))
+                return fail(source.to_string() + " holds management address " + own.to_string(),
+                            "--force bans it all the same");
+        const auto caller = split(parsed->ssh_connection, ' ');
+        const auto peer = caller.empty() ? std::nullopt : IpAddress::parse(caller.front());
+        if (peer && source.contains(*peer))
+            return fail(source.to_string() + " holds the address that you are connected from",
+                        "--force bans it all the same");
+        if (source.bits == 0)
+            return fail(source.to_string() + " is everybody", "--force bans it all the same");
+    }
+    const auto length = parsed->length.value_or(kBanLength);
+    const auto banned = sensor_->bans().add(
+        source, length.count() == 0 ? std::nullopt : std::optional(length));
+    if (!banned) return pass_on(banned.error());
+    auto& kept = store_->state().bans;
+    std::erase_if(kept, [&](const auto& one) { return one.source == source; });
+    kept.push_back({source, until_of(length), parsed->reason, wall_now(), author_of(request)});
+    save();
+    const auto until = kept.back().until;
+    emitter_.emit(event::Kind::BanAdded,
+                  event::ban_body(emitter_.origin(), source.to_string(),
+                                  until ? std::optional(to_wall(*until)) : std::nullopt,
+                                  printable(parsed->reason), 0));
+    return Json{{"schema", "portlid.change/v1"},
+                {"source", source.to_string()},
+                {"until", until_json(until)}};
+}
+
+Rollout::Answer Rollout::unban(const control::Request& request) {
+    const auto parsed = rollout::parse_unban(request.body);
+    if (!parsed) return pass_on(parsed.error());
+    if (sensor_ == nullptr) return fail("this sensor filters nothing (--interface none)");
+    std::uint64_t hits = 0;
+    for (const auto& ban : sensor_->bans().list())
+        if (ban.source == parsed->source) hits = ban.hits;
+    const auto removed = sensor_->bans().remove(parsed->source);
+    if (!removed) return pass_on(removed.error());
+    if (!*removed)
+        return fail(parsed->source.to_string() + " is not banned", "portlid bans");
+    std::erase_if(store_->state().bans,
+                  [&](const auto& one) { return one.source == parsed->source; });
+    save();
+    emitter_.emit(event::Kind::BanExpired,
+                  event::ban_body(emitter_.origin(), parsed->source.to_string(), wall_now(),
+                                  "lifted by hand", hits));
+    return Json{{"schema", "portlid.change/v1"}, {"source", parsed->source.to_string()}};
+}
+
+// Bans that the kernel forgot (a reboot, a detach) are put back with what is left of them.
+void Rollout::restore_bans() {
+    if (sensor_ == nullptr || options_.sockets_only) return;
+    std::set<Cidr> there;
+    for (const auto& ban : sensor_->bans().list()) there.insert(ban.source);
+    const auto now = boot_now();
+    for (const auto& ban : store_->state().bans) {
+        if (there.contains(ban.source) || (ban.until && *ban.until <= now)) continue;
+        const auto left = ban.until ? std::optional(std::chrono::nanoseconds(
+                                          static_cast<std::int64_t>(ban.until->ns - now.ns)))
+                                    : std::nullopt;
+        if (auto back = sensor_->bans().add(ban.source, left); !back)
+            save_problem_ = back.error().message;
+    }
+    std::erase_if(store_->state().bans,
+                  [now](const auto& ban) { return ban.until && *ban.until <= now; });
+}
+
+}  // namespace portlid::app
