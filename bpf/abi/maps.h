@@ -19,11 +19,11 @@ struct interface_config {
 };
 ABI_SIZE(struct interface_config, 16);
 
-// policy_slots: outer slot 0 is the image in force, slot 1 the one to fall back to.
+// policy_slots: outer slot 0 is the image in force; each gives way to the next at its deadline.
 #define POLICY_SLOT_ACTIVE 0u
 #define POLICY_SLOT_PREVIOUS 1u
-#define POLICY_SLOTS 2u
-#define TRIE_SLOTS 4u
+#define POLICY_SLOTS 4u
+#define TRIE_SLOTS 9u  // those of two whole sets of slots, and one being written
 
 // local_addresses: presence = this host owns the address (v4-mapped for IPv4).
 // networks: longest prefix of v4-mapped space -> what lives there.

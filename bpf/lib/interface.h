@@ -32,14 +32,18 @@ static __always_inline const struct policy_image* image_in(__u32 slot) {
     return bpf_map_lookup_elem(inner, &zero);
 }
 
-// The image that decides now. An image that was not confirmed before its deadline gives way to
-// the one before it, whether or not a daemon is alive to notice; without one, nothing is judged.
+// The image that decides now: the first whose deadline has not passed. One that was not confirmed
+// in time, or whose opening has ended, gives way to the next whether or not a daemon is alive to
+// notice; without a next one, nothing is judged.
 static __always_inline const struct policy_image* active_image(void) {
-    const struct policy_image* image = image_in(POLICY_SLOT_ACTIVE);
-    if (!image || !image->head.generation) return 0;
-    if (image->head.deadline_boot_ns && bpf_ktime_get_boot_ns() > image->head.deadline_boot_ns)
-        image = image_in(POLICY_SLOT_PREVIOUS);
-    return image && image->head.generation ? image : 0;
+    for (__u32 slot = POLICY_SLOT_ACTIVE; slot < POLICY_SLOTS; slot++) {
+        const struct policy_image* image = image_in(slot);
+        if (!image || !image->head.generation) return 0;
+        if (!image->head.deadline_boot_ns ||
+            bpf_ktime_get_boot_ns() <= image->head.deadline_boot_ns)
+            return image;
+    }
+    return 0;
 }
 
 // The zone of an interface under `image`, and whether nothing may be dropped there.

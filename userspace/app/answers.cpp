@@ -21,10 +21,11 @@ std::string dump(const nlohmann::ordered_json& document) {
 
 }  // namespace
 
-Answers::Answers(const RunOptions& options, PolicyStore& policies, Coverage& coverage,
-                 Observer& observer, Emitter& emitter, kernel::Sensor& sensor)
+Answers::Answers(const RunOptions& options, PolicyStore& policies, Rollout& rollout,
+                 Coverage& coverage, Observer& observer, Emitter& emitter, kernel::Sensor& sensor)
     : options_(options),
       policies_(policies),
+      rollout_(rollout),
       coverage_(coverage),
       observer_(observer),
       emitter_(emitter),
@@ -42,15 +43,22 @@ control::Response Answers::get(const control::Request& request) {
         return {200, dump(status({.ready = ready_,
                                   .options = &options_,
                                   .policies = &policies_,
+                                  .rollout = &rollout_,
                                   .coverage = &coverage_,
                                   .sensor = &sensor_,
                                   .emitter = &emitter_,
                                   .engines = observer_.engines()}))};
+    if (request.path == "/v1/bans") return {200, dump(rollout_.bans()) + "\n"};
+    if (request.path == "/v1/sets") {
+        const auto sets = rollout_.sets(query(request, "name"));
+        if (!sets) return control::error_response(400, sets.error());
+        return {200, dump(*sets) + "\n"};
+    }
     return control::not_built_response(request.path);
 }
 
 control::Response Answers::post(const control::Request& request) {
-    return control::not_built_response(request.path);
+    return rollout_.post(request);
 }
 
 Result<const CoveredInterface*> Answers::choose_interface(const std::string& name) const {

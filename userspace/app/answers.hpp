@@ -6,13 +6,14 @@
 #include "app/emitter.hpp"
 #include "app/observer.hpp"
 #include "app/policy_store.hpp"
+#include "app/rollout.hpp"
 #include "control/server.hpp"
 
 namespace portlid::app {
 
 class Answers final : public control::Api {
 public:
-    Answers(const RunOptions& options, PolicyStore& policies, Coverage& coverage,
+    Answers(const RunOptions& options, PolicyStore& policies, Rollout& rollout, Coverage& coverage,
             Observer& observer, Emitter& emitter, kernel::Sensor& sensor);
 
     void set_ready() { ready_ = true; }
@@ -30,6 +31,7 @@ private:
 
     const RunOptions& options_;
     PolicyStore& policies_;
+    Rollout& rollout_;
     Coverage& coverage_;
     Observer& observer_;
     Emitter& emitter_;

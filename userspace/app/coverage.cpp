@@ -98,12 +98,17 @@ Result<> Coverage::check_named(const std::map<std::uint32_t, policy::ZoneChoice>
     return {};
 }
 
-Result<> Coverage::fill_tables() {
+Result<> Coverage::look() {
     auto state = kernel::read_network_state();
     if (!state) return pass_on(state.error(), "read interfaces");
     network_ = std::move(*state);
     policy::open_routed(network_.networks, policies_.model().routed);
     remember_uplinks();
+    return {};
+}
+
+Result<> Coverage::fill_tables() {
+    if (auto looked = look(); !looked) return looked;
     if (sensor_ == nullptr || options_.sockets_only) return {};
     if (auto set = sensor_->set_networks(network_.networks); !set) return set;
     return sensor_->set_local_addresses(network_.own);

@@ -36,6 +36,8 @@ public:
     // The zones that the attached interfaces would have under `model`.
     [[nodiscard]] std::vector<kernel::Sensor::ZoneOfInterface> zones_under(
         const policy::Policy& model) const;
+    // Reads the network only, so that zones_under() and tables() can answer.
+    [[nodiscard]] Result<> look();
     // Own addresses and networks only: what must be in the maps before anything is attached.
     [[nodiscard]] Result<> fill_tables();
     // Looks whether the links are still there; re-attaches and reports what is not.

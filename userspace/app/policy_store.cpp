@@ -73,8 +73,7 @@ Result<> PolicyStore::publish(kernel::Sensor* sensor, std::vector<StageSpec> sta
     if (sensor != nullptr) {
         std::vector<kernel::Stage> images;
         for (const auto& live : fresh)
-            images.push_back(
-                {&live.compiled, live.generation, live.until ? live.until->ns : 0});
+            images.push_back({&live.compiled, live.generation, live.until ? live.until->ns : 0});
         auto published = publish_honouring_open_flows(*sensor, images);
         if (!published) return pass_on(published.error(), "publish");
         seed_problem_ = std::move(published->seed_problem);

@@ -25,8 +25,8 @@ Candidate only_monitoring(Candidate candidate) {
 
 }  // namespace
 
-Rollout::Rollout(const RunOptions& options, PolicyStore& policies, Emitter& emitter)
-    : options_(options), policies_(policies), emitter_(emitter) {}
+Rollout::Rollout(const RunOptions& options, PolicyStore& policies)
+    : options_(options), policies_(policies) {}
 
 Result<Candidate> Rollout::kept(std::uint64_t number) const {
     return policies_.read(store_->file_of(number));
@@ -39,10 +39,11 @@ Result<> Rollout::read() {
         std::error_code failed;
         fs::rename(file, file.string() + ".bad", failed);
         to_tell_.push_back([this, why = store.error().message] {
-            emitter_.emit(event::Kind::SensorDegraded,
-                          event::sensor_degraded_body(
-                              emitter_.origin(), "rollout", why,
-                              "kept as rollout.json.bad; run-time changes and bans are forgotten"));
+            emitter_->emit(
+                event::Kind::SensorDegraded,
+                event::sensor_degraded_body(
+                    emitter_->origin(), "rollout", why,
+                    "kept as rollout.json.bad; run-time changes and bans are forgotten"));
         });
         store = rollout::Store::open(options_.state_dir);
         if (!store) return pass_on(store.error());
@@ -80,9 +81,10 @@ Result<> Rollout::read() {
         const auto instead = last == nullptr ? std::string("monitor mode")
                                              : "generation " + std::to_string(last->number);
         to_tell_.push_back([this, instead] {
-            spdlog::warn("{} was rolled back or never confirmed: {} is used instead; "
-                         "`portlid apply` forgives it",
-                         policies_.file().string(), instead);
+            spdlog::warn(
+                "{} was rolled back or never confirmed: {} is used instead; "
+                "`portlid apply` forgives it",
+                policies_.file().string(), instead);
             tell_rolled_back(policies_.generation(),
                              "the text of the policy file was rolled back or never confirmed");
         });
@@ -105,22 +107,21 @@ Result<> Rollout::publish(const policy::Policy& confirmed, const policy::Policy*
     std::vector<StageSpec> stages;
     std::vector<std::uint64_t> numbers;
     for (auto& stage : plan) {
-        const bool back = !stage.pending && stages.size() == 1 && pending != nullptr &&
-                          confirmed_number_ != 0;
-        stages.push_back(
-            {std::move(stage.policy), back ? confirmed_number_ : number, stage.until});
+        const bool back =
+            !stage.pending && stages.size() == 1 && pending != nullptr && confirmed_number_ != 0;
+        stages.push_back({std::move(stage.policy), back ? confirmed_number_ : number, stage.until});
         numbers.push_back(stages.back().generation);
         if (!back) number = std::max(number + 1, next_number());
     }
-    auto published =
-        policies_.publish(sensor_, std::move(stages), [this](const policy::Policy& policy) {
-            return coverage_->zones_under(policy);
-        });
+    auto published = policies_.publish(
+        sensor_, std::move(stages),
+        [this](const policy::Policy& policy) { return coverage_->zones_under(policy); });
     if (!published) return published;
     for (const auto used : numbers)
         store_->state().last_number = std::max(store_->state().last_number, used);
     instants_left_out_ = instants - (plan.size() - 1);
-    emitter_.set_policy(policies_.generation(), policies_.compiled().hash);
+    emitter_->set_policy(policies_.generation(), policies_.compiled().hash);
+    if (changed_) changed_();
     return {};
 }
 
@@ -141,9 +142,10 @@ Result<> Rollout::guard(const policy::Policy& policy, const Change& change) cons
                 "add the rule, or --force if you have another way in");
 }
 
-Result<> Rollout::begin(kernel::Sensor* sensor, Coverage& coverage) {
+Result<> Rollout::begin(kernel::Sensor* sensor, Coverage& coverage, Emitter& emitter) {
     sensor_ = sensor;
     coverage_ = &coverage;
+    emitter_ = &emitter;
     auto& state = store_->state();
     const auto& first = pending_ ? *pending_ : confirmed_;
     const char* ssh = std::getenv("SSH_CONNECTION");
@@ -161,8 +163,12 @@ Result<> Rollout::begin(kernel::Sensor* sensor, Coverage& coverage) {
         return done;
     if (pending_) state.pending->number = policies_.generation();
     if (confirmed_number_ == 0 && !pending_) confirmed_number_ = policies_.generation();
-    const rollout::Generation entry{policies_.generation(), first.text_hash,   "start",
-                                    first.file.string(),    wall_now(),        {0, 0},
+    const rollout::Generation entry{policies_.generation(),
+                                    first.text_hash,
+                                    "start",
+                                    first.file.string(),
+                                    wall_now(),
+                                    {0, 0},
                                     !pending_};
     if (auto kept = store_->keep(entry, first.policy); !kept) save_problem_ = kept.error().message;
     restore_bans();
@@ -170,8 +176,9 @@ Result<> Rollout::begin(kernel::Sensor* sensor, Coverage& coverage) {
     return {};
 }
 
-void Rollout::attach(Observer& observer) {
+void Rollout::attach(Observer& observer, std::function<void()> changed) {
     observer_ = &observer;
+    changed_ = std::move(changed);
     for (const auto& tell : to_tell_) tell();
     to_tell_.clear();
 }
@@ -183,10 +190,10 @@ void Rollout::save() {
     save_problem_ = problem;
     if (problem.empty()) return;
     spdlog::error("{}: run-time changes will not survive a restart", problem);
-    emitter_.emit(event::Kind::SensorDegraded,
-                  event::sensor_degraded_body(emitter_.origin(), "state", problem,
-                                              "run-time changes do not survive a restart until it "
-                                              "can be written"));
+    emitter_->emit(event::Kind::SensorDegraded,
+                   event::sensor_degraded_body(emitter_->origin(), "state", problem,
+                                               "run-time changes do not survive a restart until it "
+                                               "can be written"));
 }
 
 void Rollout::expire_pending(const char* why) {
@@ -199,18 +206,19 @@ void Rollout::expire_pending(const char* why) {
 }
 
 void Rollout::tell_rolled_back(std::uint64_t from, const std::string& why) {
-    emitter_.emit(event::Kind::PolicyRolledBack,
-                  event::policy_rolled_back_body(emitter_.origin(), from, why));
+    emitter_->emit(event::Kind::PolicyRolledBack,
+                   event::policy_rolled_back_body(emitter_->origin(), from, why));
 }
 
 void Rollout::tell_policy(std::uint64_t before, const std::string& mode_before, const char* how) {
     const std::string mode = policies_.effective_mode();
-    emitter_.emit(event::Kind::PolicyLoaded,
-                  event::policy_loaded_body(emitter_.origin(), policies_.file().string(), mode,
-                                            before));
+    emitter_->emit(
+        event::Kind::PolicyLoaded,
+        event::policy_loaded_body(emitter_->origin(), policies_.file().string(), mode, before));
     if (mode != mode_before)
-        emitter_.emit(event::Kind::ModeChanged,
-                      event::mode_changed_body(emitter_.origin(), "sensor", mode_before, mode, how));
+        emitter_->emit(
+            event::Kind::ModeChanged,
+            event::mode_changed_body(emitter_->origin(), "sensor", mode_before, mode, how));
 }
 
 // The kernel has already gone on by itself; this follows and tells.
@@ -220,7 +228,8 @@ void Rollout::tick() {
     const std::string mode_before = policies_.effective_mode();
     if (policies_.follow(now)) {
         auto& state = store_->state();
-        emitter_.set_policy(policies_.generation(), policies_.compiled().hash);
+        emitter_->set_policy(policies_.generation(), policies_.compiled().hash);
+        if (changed_) changed_();
         if (state.pending && state.pending->deadline <= now)
             expire_pending("it was not confirmed in time");
         const auto& modes = state.overlays.modes;
@@ -245,9 +254,9 @@ void Rollout::tick() {
         for (const auto& one : kept)
             if (one.source == ban.source) reason = one.reason;
         std::erase_if(kept, [&](const auto& one) { return one.source == ban.source; });
-        emitter_.emit(event::Kind::BanExpired,
-                      event::ban_body(emitter_.origin(), ban.source.to_string(), wall_now(),
-                                      printable(reason), ban.hits));
+        emitter_->emit(event::Kind::BanExpired,
+                       event::ban_body(emitter_->origin(), ban.source.to_string(), wall_now(),
+                                       printable(reason), ban.hits));
     }
     if (!expired.empty()) save();
 }
@@ -277,16 +286,16 @@ Result<> Rollout::take(Candidate candidate, const Change& change,
                     : publish(candidate.policy, nullptr, {}, state.overlays);
     if (!done) return done;
     store_->accept(candidate.text_hash);
-    const rollout::Generation entry{policies_.generation(), candidate.text_hash, change.how,
-                                    candidate.file.string(), wall_now(),         change.author,
+    const rollout::Generation entry{policies_.generation(),  candidate.text_hash, change.how,
+                                    candidate.file.string(), wall_now(),          change.author,
                                     !confirm_within};
     auto kept = store_->keep(entry, candidate.policy);
     warnings_ = candidate.warnings;
     const bool elsewhere = candidate.file != policies_.file();
     if (confirm_within) {
-        state.pending = rollout::Pending{entry.number, candidate.text_hash,
-                                         elsewhere ? candidate.file.string() : std::string(),
-                                         deadline};
+        state.pending =
+            rollout::Pending{entry.number, candidate.text_hash,
+                             elsewhere ? candidate.file.string() : std::string(), deadline};
         pending_ = std::move(candidate);
     } else {
         confirmed_ = std::move(candidate);
@@ -308,8 +317,8 @@ Result<> Rollout::take_overlays(rollout::Overlays overlays, const Change& change
     const auto& base = pending_ ? pending_->policy : confirmed_.policy;
     if (auto safe = guard(rollout::overlay(base, overlays, boot_now()), change); !safe) return safe;
     const auto deadline = state.pending ? state.pending->deadline : BootTime{};
-    if (auto done = publish(confirmed_.policy, pending_ ? &pending_->policy : nullptr, deadline,
-                            overlays);
+    if (auto done =
+            publish(confirmed_.policy, pending_ ? &pending_->policy : nullptr, deadline, overlays);
         !done)
         return done;
     if (!state.pending) confirmed_number_ = policies_.generation();
@@ -324,9 +333,9 @@ Result<> Rollout::reload() {
     const auto rejected = [&](const Error& error) -> Result<> {
         if (errors.empty())
             errors.push_back({policies_.file().string(), 0, 0, error.message, error.hint});
-        emitter_.emit(event::Kind::PolicyRejected,
-                      event::policy_rejected_body(emitter_.origin(), policies_.file().string(),
-                                                  errors));
+        emitter_->emit(
+            event::Kind::PolicyRejected,
+            event::policy_rejected_body(emitter_->origin(), policies_.file().string(), errors));
         return pass_on(error);
     };
     if (auto free = refuse_while_pending(); !free) return rejected(free.error());

@@ -18,15 +18,16 @@ namespace portlid::app {
 
 class Rollout {
 public:
-    Rollout(const RunOptions& options, PolicyStore& policies, Emitter& emitter);
+    Rollout(const RunOptions& options, PolicyStore& policies);
 
     // Reads what earlier runs left and the policy file, and chooses: the file, a policy that still
     // waits for its confirmation, or the last confirmed one where the file's text was rolled back.
     [[nodiscard]] Result<> read();
     // Puts what read() chose in force. Without a sensor nothing is in the kernel (sockets only).
-    [[nodiscard]] Result<> begin(kernel::Sensor* sensor, Coverage& coverage);
-    // From now on sessions can be looked up, and what read() found is told as events.
-    void attach(Observer& observer);
+    [[nodiscard]] Result<> begin(kernel::Sensor* sensor, Coverage& coverage, Emitter& emitter);
+    // From now on sessions can be looked up, what read() found is told as events, and `changed` is
+    // called whenever another policy is in force.
+    void attach(Observer& observer, std::function<void()> changed);
 
     // SIGHUP: the policy file again, at once. An error changed nothing and is told as an event.
     [[nodiscard]] Result<> reload();
@@ -83,7 +84,7 @@ private:
 
     const RunOptions& options_;
     PolicyStore& policies_;
-    Emitter& emitter_;
+    Emitter* emitter_ = nullptr;
     kernel::Sensor* sensor_ = nullptr;
     Coverage* coverage_ = nullptr;
     Observer* observer_ = nullptr;
@@ -95,6 +96,7 @@ private:
     std::vector<std::function<void()>> to_tell_;  // events of read(), which come before the sinks
     std::size_t instants_left_out_ = 0;
     std::string save_problem_;
+    std::function<void()> changed_;
 };
 
 }  // namespace portlid::app

@@ -183,8 +183,7 @@ Rollout::Answer Rollout::confirm(const control::Request&) {
         one.unconfirmed = false;
     }
     if (!state.pending && !modes)
-        return fail("nothing waits for a confirmation",
-                    "portlid status shows what is in force");
+        return fail("nothing waits for a confirmation", "portlid status shows what is in force");
     if (state.pending && state.pending->deadline <= boot_now())
         return fail("too late: the policy before is in force again", "portlid apply");
     const auto number = policies_.generation();
@@ -281,8 +280,7 @@ Rollout::Answer Rollout::mode(const control::Request& request) {
                               change.zone.empty() && change.rule.empty();
     if (!nothing_left) overlays.modes.push_back(change);
     const Change how{"mode", change.author, parsed->force, parsed->ssh_connection};
-    if (auto taken = take_overlays(std::move(overlays), how); !taken)
-        return pass_on(taken.error());
+    if (auto taken = take_overlays(std::move(overlays), how); !taken) return pass_on(taken.error());
     return result_json();
 }
 
@@ -326,8 +324,8 @@ Rollout::Answer Rollout::change_set(const control::Request& request) {
     const auto& sets = confirmed_.policy.sets;
     const auto set = std::find_if(sets.begin(), sets.end(),
                                   [&](const auto& one) { return one.name == change.set; });
-    const bool in_file = std::find(set->members.begin(), set->members.end(), change.member) !=
-                         set->members.end();
+    const bool in_file =
+        std::find(set->members.begin(), set->members.end(), change.member) != set->members.end();
     if (!change.add && !in_file && undone == 0)
         return fail(change.member.to_string() + " is not in " + printable(change.set, 64),
                     "portlid set show " + printable(change.set, 64));
@@ -372,8 +370,9 @@ Json Rollout::bans() const {
     if (sensor_ != nullptr)
         for (const auto& ban : sensor_->bans().list()) {
             const auto& kept = store_->state().bans;
-            const auto why = std::find_if(kept.begin(), kept.end(),
-                                          [&](const auto& one) { return one.source == ban.source; });
+            const auto why = std::find_if(kept.begin(), kept.end(), [&](const auto& one) {
+                return one.source == ban.source;
+            });
             Json remaining = nullptr;
             if (ban.remaining) remaining = ban.remaining->count() / 1'000'000'000;
             items.push_back({{"source", ban.source.to_string()},
@@ -408,18 +407,18 @@ Rollout::Answer Rollout::ban(const control::Request& request) {
             return fail(source.to_string() + " is everybody", "--force bans it all the same");
     }
     const auto length = parsed->length.value_or(kBanLength);
-    const auto banned = sensor_->bans().add(
-        source, length.count() == 0 ? std::nullopt : std::optional(length));
+    const auto banned =
+        sensor_->bans().add(source, length.count() == 0 ? std::nullopt : std::optional(length));
     if (!banned) return pass_on(banned.error());
     auto& kept = store_->state().bans;
     std::erase_if(kept, [&](const auto& one) { return one.source == source; });
     kept.push_back({source, until_of(length), parsed->reason, wall_now(), author_of(request)});
     save();
     const auto until = kept.back().until;
-    emitter_.emit(event::Kind::BanAdded,
-                  event::ban_body(emitter_.origin(), source.to_string(),
-                                  until ? std::optional(to_wall(*until)) : std::nullopt,
-                                  printable(parsed->reason), 0));
+    emitter_->emit(event::Kind::BanAdded,
+                   event::ban_body(emitter_->origin(), source.to_string(),
+                                   until ? std::optional(to_wall(*until)) : std::nullopt,
+                                   printable(parsed->reason), 0));
     return Json{{"schema", "portlid.change/v1"},
                 {"source", source.to_string()},
                 {"until", until_json(until)}};
@@ -434,14 +433,13 @@ Rollout::Answer Rollout::unban(const control::Request& request) {
         if (ban.source == parsed->source) hits = ban.hits;
     const auto removed = sensor_->bans().remove(parsed->source);
     if (!removed) return pass_on(removed.error());
-    if (!*removed)
-        return fail(parsed->source.to_string() + " is not banned", "portlid bans");
+    if (!*removed) return fail(parsed->source.to_string() + " is not banned", "portlid bans");
     std::erase_if(store_->state().bans,
                   [&](const auto& one) { return one.source == parsed->source; });
     save();
-    emitter_.emit(event::Kind::BanExpired,
-                  event::ban_body(emitter_.origin(), parsed->source.to_string(), wall_now(),
-                                  "lifted by hand", hits));
+    emitter_->emit(event::Kind::BanExpired,
+                   event::ban_body(emitter_->origin(), parsed->source.to_string(), wall_now(),
+                                   "lifted by hand", hits));
     return Json{{"schema", "portlid.change/v1"}, {"source", parsed->source.to_string()}};
 }
 

@@ -17,6 +17,7 @@
 #include "app/engines.hpp"
 #include "app/loop.hpp"
 #include "app/notify.hpp"
+#include "app/rollout.hpp"
 #include "app/seed.hpp"
 #include "app/verdicts.hpp"
 
@@ -80,6 +81,7 @@ struct Running {
     std::unique_ptr<Emitter> emitter;
     PolicyStore policies;
     std::unique_ptr<kernel::Sensor> sensor;
+    std::optional<Rollout> rollout;
     std::optional<Coverage> coverage;
     std::optional<Observer> observer;
     std::optional<Verdicts> verdicts;
@@ -111,7 +113,8 @@ Result<> Running::prepare() {
     auto loaded = load_config(options.config, options.config_given);
     if (!loaded) return pass_on(loaded.error());
     config = std::move(*loaded);
-    if (auto policy = policies.load(); !policy) return policy;
+    rollout.emplace(options, policies);
+    if (auto policy = rollout->read(); !policy) return policy;
     auto locked = lock_runtime(options.runtime_dir);
     if (!locked) return pass_on(locked.error());
     lock = std::move(*locked);
@@ -131,10 +134,11 @@ Result<> Running::prepare() {
 Result<> Running::attach() {
     coverage.emplace(options, policies, *emitter, sensor.get());
     observer.emplace(policies, *coverage, *emitter);
-    if (auto published = policies.publish(options.sockets_only ? nullptr : sensor.get());
-        !published)
-        return published;
-    emitter->set_policy(policies.generation(), policies.compiled().hash);
+    if (auto looked = coverage->look(); !looked) return looked;
+    if (auto begun =
+            rollout->begin(options.sockets_only ? nullptr : sensor.get(), *coverage, *emitter);
+        !begun)
+        return begun;
     say_seed_problem();
     if (auto filled = coverage->fill_tables(); !filled) return filled;
     if (!options.sockets_only)
@@ -170,6 +174,7 @@ void Running::every_second() {
     emitter->report_gaps(now);
     if (now != lost) observer->sweep();  // a lost event never loses the truth
     lost = now;
+    rollout->tick();
     coverage->verify();
     // A join or a big answer leaves its pages with the heap; a sensor gives them back.
     if (trim_due) ::malloc_trim(0);
@@ -188,35 +193,12 @@ void Running::network_changed() {
 // SIGHUP. Whatever is wrong with the new text, the policy in force stays in force.
 void Running::reload() {
     emitter->sinks().reopen();
-    std::vector<event::PolicyError> errors;
-    const auto before = policies.generation();
-    const std::string mode_before = policies.effective_mode();
-    auto loaded = policies.load(&errors);
-    if (loaded)
-        loaded = policies.publish(options.sockets_only ? nullptr : sensor.get(),
-                                  coverage->zones_under(policies.loaded()));
-    if (!loaded) {
-        spdlog::error("{}; generation {} stays in force", loaded.error().message, before);
-        if (errors.empty())
-            errors.push_back(
-                {options.policy.string(), 0, 0, loaded.error().message, loaded.error().hint});
-        emitter->emit(
-            event::Kind::PolicyRejected,
-            event::policy_rejected_body(emitter->origin(), options.policy.string(), errors));
-        return;
-    }
-    emitter->set_policy(policies.generation(), policies.compiled().hash);
-    say_seed_problem();
-    network_changed();
-    spdlog::info("policy {} in force, generation {}", options.policy.string(),
-                 policies.generation());
-    emitter->emit(event::Kind::PolicyLoaded,
-                  event::policy_loaded_body(emitter->origin(), options.policy.string(),
-                                            policies.effective_mode(), before));
-    if (mode_before != policies.effective_mode())
-        emitter->emit(event::Kind::ModeChanged,
-                      event::mode_changed_body(emitter->origin(), "sensor", mode_before,
-                                               policies.effective_mode(), "policy reloaded"));
+    if (auto done = rollout->reload(); !done)
+        spdlog::error("{}; generation {} stays in force", done.error().message,
+                      policies.generation());
+    else
+        spdlog::info("policy {} in force, generation {}", options.policy.string(),
+                     policies.generation());
 }
 
 void Running::say_seed_problem() {
@@ -241,7 +223,7 @@ void Running::announce_start() {
     }
     if (list.empty() && !options.sockets_only)
         spdlog::warn("no interface is covered: no zone of {} takes one", options.policy.string());
-    for (const auto& warning : policies.warnings()) spdlog::warn("{}", policy::to_string(warning));
+    for (const auto& warning : rollout->warnings()) spdlog::warn("{}", policy::to_string(warning));
     emitter->emit(event::Kind::SensorStarted,
                   event::sensor_started_body(emitter->origin(), policies.requested_mode(),
                                              policies.effective_mode(), list));
@@ -270,6 +252,10 @@ Result<> Running::serve(Loop& loop) {
     engines->wait_first(std::chrono::milliseconds(options.show_ports ? 3000 : 0));
     observer->set_engines(engines->snapshots());
     announce_start();
+    rollout->attach(*observer, [this] {
+        say_seed_problem();
+        network_changed();
+    });
     observer->settle();
     const auto watched = [&]() -> Result<> {
         if (auto r = loop.watch(server->fd(), [this] { server->serve(); }); !r) return r;
@@ -342,8 +328,8 @@ Result<> run(const RunOptions& options) {
     auto done = running.attach();
     if (done) {
         running.engines.emplace(options, running.config);
-        running.answers.emplace(options, running.policies, *running.coverage, *running.observer,
-                                *running.emitter, *running.sensor);
+        running.answers.emplace(options, running.policies, *running.rollout, *running.coverage,
+                                *running.observer, *running.emitter, *running.sensor);
         done = options.once ? running.once() : running.serve(*loop);
     }
     if (!done || options.once) {

@@ -106,12 +106,12 @@ Result<> seed_flows(kernel::Sensor& sensor) {
 }
 
 Result<Published> publish_honouring_open_flows(kernel::Sensor& sensor,
-                                               const policy::CompiledPolicy& policy) {
+                                               std::span<const kernel::Stage> stages) {
     Published out;
     const auto now = boot_now();
-    const bool begins = sensor.begins_to_enforce(policy);
+    const bool begins = sensor.begins_to_enforce(*stages.front().policy);
     if (begins) out.seed_problem = seed_existing(sensor, now);
-    auto generation = sensor.publish(policy);
+    auto generation = sensor.publish(stages);
     if (!generation) return pass_on(std::move(generation.error()));
     out.generation = *generation;
     // From here on nobody opens a flow that the policy refuses, so what is open was open before.

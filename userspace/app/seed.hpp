@@ -20,6 +20,6 @@ struct Published {
 // and once more after it, for those that opened in between. Only what cannot be published is an
 // error: enforcing does not wait for a list.
 [[nodiscard]] Result<Published> publish_honouring_open_flows(kernel::Sensor& sensor,
-                                                             const policy::CompiledPolicy& policy);
+                                                             std::span<const kernel::Stage> stages);
 
 }  // namespace portlid::app

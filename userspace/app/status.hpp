@@ -7,6 +7,7 @@
 #include "app/coverage.hpp"
 #include "app/emitter.hpp"
 #include "app/policy_store.hpp"
+#include "app/rollout.hpp"
 #include "identity/engine.hpp"
 
 namespace portlid::app {
@@ -15,6 +16,7 @@ struct StatusInput {
     bool ready = false;
     const RunOptions* options = nullptr;
     const PolicyStore* policies = nullptr;
+    const Rollout* rollout = nullptr;
     const Coverage* coverage = nullptr;
     kernel::Sensor* sensor = nullptr;  // may be null (sockets could not be loaded is no sensor)
     Emitter* emitter = nullptr;

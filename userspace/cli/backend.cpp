@@ -23,6 +23,11 @@ Result<std::string> SystemBackend::get(const std::string& socket, const std::str
     return control::Client(socket).get(path);
 }
 
+Result<std::string> SystemBackend::post(const std::string& socket, const std::string& path,
+                                        const std::string& body) {
+    return control::Client(socket).post(path, body);
+}
+
 Result<> SystemBackend::stream(const std::string& socket, const std::string& path,
                                const std::function<bool(std::string_view)>& on_line) {
     return control::Client(socket).stream(path, on_line);

@@ -23,6 +23,8 @@ public:
     virtual Result<> run(const app::RunOptions& options) = 0;
     // The control socket at `socket`; see control/client.hpp.
     virtual Result<std::string> get(const std::string& socket, const std::string& path) = 0;
+    virtual Result<std::string> post(const std::string& socket, const std::string& path,
+                                     const std::string& body) = 0;
     virtual Result<> stream(const std::string& socket, const std::string& path,
                             const std::function<bool(std::string_view)>& on_line) = 0;
     virtual Result<kernel::DetachReport> detach(const std::filesystem::path& bpffs) = 0;
@@ -40,6 +42,8 @@ class SystemBackend final : public Backend {
 public:
     Result<> run(const app::RunOptions& options) override;
     Result<std::string> get(const std::string& socket, const std::string& path) override;
+    Result<std::string> post(const std::string& socket, const std::string& path,
+                             const std::string& body) override;
     Result<> stream(const std::string& socket, const std::string& path,
                     const std::function<bool(std::string_view)>& on_line) override;
     Result<kernel::DetachReport> detach(const std::filesystem::path& bpffs) override;

@@ -24,33 +24,12 @@ struct LaterVerb {
     std::vector<Argument> arguments;
 };
 
-const Argument kConfirm{"--confirm-within", "DURATION", "Go back unless confirmed in time"};
-const Argument kFor{"--for", "DURATION", "How long"};
-const Argument kForce{"--force", "", "Even when it may lock you out"};
-
 std::vector<LaterVerb> rollout_verbs() {
-    constexpr const char* kEdit = "edit the --policy file and send the sensor SIGHUP";
     return {
         {{"plan", kGroup, "What a policy would change", "  portlid plan new.yaml --replay 24h"},
          "portlid policy check FILE, then portlid explain ... --offline --policy FILE",
          {{"FILE", "", "The new policy", true},
           {"--replay", "DURATION", "Judge the flows of this time again"}}},
-        {{"apply", kGroup, "Swap the policy atomically",
-          "  portlid apply new.yaml --confirm-within 60s"},
-         kEdit,
-         {{"FILE", "", "The new policy (default: the --policy file)"}, kConfirm, kForce}},
-        {{"confirm", kGroup, "Keep the policy that is pending", "  portlid confirm"}, kEdit, {}},
-        {{"rollback", kGroup, "Go back to an earlier policy", "  portlid rollback 1"},
-         kEdit,
-         {{"N", "", "How many generations"}}},
-        {{"mode", kGroup, "Promote, demote, or drop the override",
-          "  portlid mode enforce --zone public --for 1h"},
-         "set `mode:` in the policy and send the sensor SIGHUP",
-         {{"MODE", "", "monitor, enforce or policy", true},
-          {"--zone", "ZONE", "Only this zone"},
-          {"--rule", "NAME", "Only this rule"},
-          kFor,
-          kConfirm}},
         {{"learn", kGroup, "The smallest policy that allows what was seen",
           "  portlid learn --since 24h"},
          "read portlid events --verdict would_drop and write the services by hand",
@@ -63,27 +42,7 @@ std::vector<LaterVerb> rollout_verbs() {
 }
 
 std::vector<LaterVerb> runtime_verbs() {
-    constexpr const char* kDeny = "put the source into a set named under `deny:` and send SIGHUP";
     return {
-        {{"ban", kGroup, "Drop a source for a while", "  portlid ban 203.0.113.9 --for 1h"},
-         kDeny,
-         {{"ADDR[/LEN]", "", "The source", true}, kFor, {"--reason", "TEXT", "Why"}, kForce}},
-        {{"unban", kGroup, "Lift a ban", "  portlid unban 203.0.113.9"},
-         kDeny,
-         {{"ADDR[/LEN]", "", "The source", true}}},
-        {{"bans", kGroup, "The bans in force", "  portlid bans -o json"}, kDeny, {}},
-        {{"allow", kGroup, "An opening that closes itself", "  portlid allow 8080/tcp --for 1h"},
-         "add a service to the policy and send the sensor SIGHUP",
-         {{"PORT/PROTO", "", "What to open", true},
-          {"--from", "CIDR", "For whom"},
-          {"--zone", "ZONE", "Only this zone"},
-          kFor}},
-        {{"set", kGroup, "Change a named set at run time", "  portlid set add home 203.0.113.9"},
-         "edit the set in the policy and send the sensor SIGHUP",
-         {{"ACTION", "", "add, del or show", true},
-          {"NAME", "", "The set", true},
-          {"ADDR", "", "The address"},
-          kFor}},
         {{"audit", kGroup, "Findings about what listens", "  portlid audit --exit-code"},
          "portlid ports --exit-code",
          {{"--baseline", "FILE", "What is known"}, {"--exit-code", "", "Exit 10 on findings"}}},

@@ -137,6 +137,9 @@ std::unique_ptr<CLI::App> make_tree(Context& context) {
     add_explain(*tree, context);
     add_doctor(*tree, context);
     add_policy(*tree, context);
+    add_rollout(*tree, context);
+    add_openings(*tree, context);
+    add_bans(*tree, context);
     add_detach(*tree, context);
     add_version(*tree, context);
     add_completion(*tree, context);

@@ -2,6 +2,7 @@
 #include "kernel/generations.hpp"
 
 #include <bpf/bpf.h>
+#include <fcntl.h>
 
 #include <algorithm>
 #include <cstring>
@@ -24,8 +25,9 @@ Result<UniqueFd> make_map(const char* name, const InnerShape& shape, std::uint32
     const int fd =
         bpf_map_create(shape.type, name, shape.key_size, shape.value_size, entries, &options);
     if (fd >= 0) return UniqueFd(fd);
-    return fail_errno(std::string("cannot make the map ") + name, -fd,
-                      fd == -ENOMEM ? "the policy needs about 7 MiB of kernel memory" : "");
+    return fail_errno(
+        std::string("cannot make the map ") + name, -fd,
+        fd == -ENOMEM ? "each stage of a policy needs about 4 MiB of kernel memory" : "");
 }
 
 // Nobody changes a published image, not even by mistake or through its id.
@@ -117,11 +119,15 @@ Result<Generations::Slot> Generations::read_slot(std::uint32_t index) const {
     return slot;
 }
 
+// As active_image() in bpf/lib/interface.h finds it.
 const Generations::Slot& Generations::deciding() const {
-    const auto& active = slots_[POLICY_SLOT_ACTIVE];
-    const auto deadline = active.head.deadline_boot_ns;
-    const bool expired = deadline != 0 && boot_now().ns > deadline;
-    return expired ? slots_[POLICY_SLOT_PREVIOUS] : active;
+    static const Slot kNothing;
+    const auto now = boot_now().ns;
+    for (const auto& slot : slots_) {
+        if (slot.head.generation == 0) break;
+        if (slot.head.deadline_boot_ns == 0 || now <= slot.head.deadline_boot_ns) return slot;
+    }
+    return kNothing;
 }
 
 std::uint64_t Generations::in_force() const {
@@ -132,14 +138,16 @@ bool Generations::begins_to_enforce(const policy_image& image) const {
     return kernel::begins_to_enforce(image, deciding().enforcement.get());
 }
 
-std::uint32_t Generations::free_trie_slot() const {
+std::uint32_t Generations::free_trie_slot(const Slots& next) const {
+    static_assert(TRIE_SLOTS > 2 * POLICY_SLOTS, "there is always a free one");
     for (std::uint32_t candidate = 0; candidate < TRIE_SLOTS; ++candidate) {
         const auto uses = [candidate](const Slot& slot) {
             return slot.head.generation != 0 && slot.head.trie_slot == candidate;
         };
-        if (std::none_of(slots_.begin(), slots_.end(), uses)) return candidate;
+        if (std::none_of(slots_.begin(), slots_.end(), uses) &&
+            std::none_of(next.begin(), next.end(), uses))
+            return candidate;
     }
-    static_assert(TRIE_SLOTS > POLICY_SLOTS, "there is always a free one");
     return 0;
 }
 
@@ -153,20 +161,25 @@ Result<UniqueFd> Generations::make_trie(const std::vector<trie_node>& nodes) con
     return map;
 }
 
-Result<Generations::Slot> Generations::make_image(const policy::CompiledPolicy& policy) const {
+Result<Generations::Slot> Generations::make_image(const Stage& stage, const Slots& next,
+                                                  const Enforcement* before,
+                                                  BootTime begins) const {
+    auto trie = make_trie(stage.policy->nodes);
+    if (!trie) return pass_on(std::move(trie.error()));
     auto map = make_map("policy_image", image_shape_, image_shape_.max_entries);
     if (!map) return pass_on(std::move(map.error()));
     const auto image = std::make_unique<policy_image>();
-    std::memcpy(image.get(), policy.image.get(), sizeof(*image));
-    std::uint64_t latest = 0;
-    for (const auto& slot : slots_) latest = std::max<std::uint64_t>(latest, slot.head.generation);
-    image->head.generation = latest + 1;
+    std::memcpy(image.get(), stage.policy->image.get(), sizeof(*image));
+    image->head.generation = stage.generation;
+    image->head.deadline_boot_ns = stage.deadline_boot_ns;
     image->head.abi_version = PORTLID_ABI_VERSION;
-    image->head.trie_slot = free_trie_slot();
-    carry_enforcement(*image, deciding().enforcement.get(), boot_now());
+    image->head.trie_slot = free_trie_slot(next);
+    carry_enforcement(*image, before, begins);
     if (auto written = write_image(map->get(), *image); !written)
         return pass_on(std::move(written.error()));
     if (auto frozen = freeze(map->get()); !frozen) return pass_on(std::move(frozen.error()));
+    if (auto placed = point(tries_fd_, image->head.trie_slot, trie->get()); !placed)
+        return pass_on(std::move(placed.error()));
     return Slot{std::move(*map), image->head, enforcement_of(*image)};
 }
 
@@ -176,33 +189,62 @@ Result<> Generations::point(int outer_fd, std::uint32_t index, int inner_fd) con
     return {};
 }
 
-Result<> Generations::switch_to(const Slot& fresh) {
-    auto& active = slots_[POLICY_SLOT_ACTIVE];
-    auto& previous = slots_[POLICY_SLOT_PREVIOUS];
-    if (active.map.valid()) {
-        if (auto kept = point(slots_fd_, POLICY_SLOT_PREVIOUS, active.map.get()); !kept)
-            return kept;
+Result<> Generations::clear(std::uint32_t index) const {
+    if (!slots_[index].map.valid()) return {};
+    const int error = bpf_map_delete_elem(slots_fd_, &index);
+    if (error == 0 || error == -ENOENT) return {};
+    return fail_errno("cannot empty a policy slot", -error);
+}
+
+// Later slots first: while the old first image decides, nobody looks at them.
+Result<> Generations::switch_to(const Slots& next) {
+    for (std::uint32_t index = POLICY_SLOTS; index-- > 0;) {
+        const auto& slot = next[index];
+        auto done = slot.map.valid() ? point(slots_fd_, index, slot.map.get()) : clear(index);
+        if (!done) return done;
     }
-    auto switched = point(slots_fd_, POLICY_SLOT_ACTIVE, fresh.map.get());
-    if (switched) return {};
-    if (active.map.valid() && previous.map.valid())
-        (void)point(slots_fd_, POLICY_SLOT_PREVIOUS, previous.map.get());
-    return switched;
+    return {};
+}
+
+std::uint64_t Generations::next_number() const {
+    std::uint64_t latest = 0;
+    for (const auto& slot : slots_) latest = std::max<std::uint64_t>(latest, slot.head.generation);
+    return latest + 1;
 }
 
 Result<std::uint64_t> Generations::publish(const policy::CompiledPolicy& policy) {
     if (!policy.image) return fail("there is no policy image to publish");
-    auto trie = make_trie(policy.nodes);
-    if (!trie) return pass_on(std::move(trie.error()), "publish");
-    auto fresh = make_image(policy);
-    if (!fresh) return pass_on(std::move(fresh.error()), "publish");
-    auto done = point(tries_fd_, fresh->head.trie_slot, trie->get());
-    if (done) done = switch_to(*fresh);
-    if (!done) return pass_on(std::move(done.error()), "publish");
-    auto& active = slots_[POLICY_SLOT_ACTIVE];
-    if (active.map.valid()) slots_[POLICY_SLOT_PREVIOUS] = std::move(active);
-    active = std::move(*fresh);
-    return active.head.generation;
+    const Stage only{&policy, next_number(), policy.image->head.deadline_boot_ns};
+    return publish(std::span<const Stage>(&only, 1));
+}
+
+Result<std::uint64_t> Generations::publish(std::span<const Stage> stages) {
+    if (stages.empty() || stages.size() > POLICY_SLOTS)
+        return fail("a publication has one to " + std::to_string(POLICY_SLOTS) + " stages");
+    Slots next;
+    const auto& now_deciding = deciding();
+    const auto* before = now_deciding.enforcement.get();
+    auto begins = boot_now();
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+        if (!stages[i].policy->image) return fail("there is no policy image to publish");
+        auto fresh = make_image(stages[i], next, before, begins);
+        if (!fresh) return pass_on(std::move(fresh.error()), "publish");
+        next[i] = std::move(*fresh);
+        before = next[i].enforcement.get();
+        begins = {stages[i].deadline_boot_ns};
+    }
+    // What decided until now stays behind them: the fallback of a last stage with a deadline.
+    const bool room = now_deciding.head.generation != 0 && stages.size() < POLICY_SLOTS;
+    if (room) {
+        next[stages.size()].map = UniqueFd(::fcntl(now_deciding.map.get(), F_DUPFD_CLOEXEC, 0));
+        next[stages.size()].head = now_deciding.head;
+    }
+    if (auto switched = switch_to(next); !switched)
+        return pass_on(std::move(switched.error()), "publish");
+    if (room)
+        next[stages.size()].enforcement = std::make_unique<Enforcement>(*now_deciding.enforcement);
+    slots_ = std::move(next);
+    return slots_[POLICY_SLOT_ACTIVE].head.generation;
 }
 
 }  // namespace portlid::kernel

@@ -172,6 +172,10 @@ Result<std::uint64_t> Sensor::publish(const policy::CompiledPolicy& policy) {
     return impl_->generations.publish(policy);
 }
 
+Result<std::uint64_t> Sensor::publish(std::span<const Stage> stages) {
+    return impl_->generations.publish(stages);
+}
+
 Result<> Sensor::set_local_addresses(const std::set<IpAddress>& addresses) {
     std::map<ip_bytes, std::uint32_t, LessBytes> wanted;
     for (const auto& address : addresses) wanted[address.to_bytes()] = 1;

@@ -24,6 +24,7 @@
 #include "base/result.hpp"
 #include "kernel/bans.hpp"
 #include "kernel/existing_flows.hpp"
+#include "kernel/stage.hpp"
 #include "policy/compile.hpp"
 
 namespace portlid::kernel {
@@ -101,6 +102,9 @@ public:
     // Copies the image into a new generation, reads it back, and switches with one write. The old
     // generation becomes the fallback. On failure the old one stays in force.
     [[nodiscard]] Result<std::uint64_t> publish(const policy::CompiledPolicy& policy);
+    // The same for a list of stages, at most POLICY_SLOTS: each gives way to the next at its
+    // deadline, in the kernel.
+    [[nodiscard]] Result<std::uint64_t> publish(std::span<const Stage> stages);
 
     // Brings the maps to exactly these contents.
     [[nodiscard]] Result<> set_local_addresses(const std::set<IpAddress>& addresses);

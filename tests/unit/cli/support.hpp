@@ -47,6 +47,13 @@ public:
             if (path.rfind(prefix, 0) == 0) return body;
         return fail("no sensor is running at " + socket, "sudo portlid run", ExitCode::NotRunning);
     }
+    Result<std::string> post(const std::string&, const std::string& path,
+                             const std::string& body) override {
+        asked.push_back(path);
+        posted = body;
+        if (refusal) return tl::unexpected<Error>(*refusal);
+        return answers[path];
+    }
     Result<> stream(const std::string&, const std::string& path,
                     const std::function<bool(std::string_view)>& on_line) override {
         asked.push_back(path);
@@ -78,6 +85,7 @@ public:
 
     std::optional<app::RunOptions> ran;
     std::vector<std::string> asked;
+    std::string posted;
     std::string asked_socket;
     std::filesystem::path detached;
 };

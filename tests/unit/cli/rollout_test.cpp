@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// The verbs that change the sensor: what they send, and what they say.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include "unit/cli/support.hpp"
+
+namespace portlid::cli {
+namespace {
+
+using ::testing::HasSubstr;
+
+class RolloutVerbs : public Cli {
+protected:
+    void SetUp() override { ::unsetenv("SSH_CONNECTION"); }
+    [[nodiscard]] Json sent() const { return Json::parse(backend_.posted); }
+};
+
+TEST_F(RolloutVerbs, ApplySendsAnAbsolutePathTheWindowAndTheCallersWayIn) {
+    backend_.files.insert(std::filesystem::absolute("new.yaml"));
+    backend_.answers["/v1/apply"] =
+        R"({"generation":12,"mode":"enforce","pending":{"deadline":"2026-03-01T10:15:02Z"}})";
+    ::setenv("SSH_CONNECTION", "203.0.113.7 50000 192.0.2.1 22", 1);
+    EXPECT_EQ(portlid({"apply", "new.yaml", "--confirm-within", "60s"}), 0);
+    EXPECT_EQ(sent()["file"], std::filesystem::absolute("new.yaml").string());
+    EXPECT_EQ(sent()["confirm_within"], "60s");
+    EXPECT_EQ(sent()["ssh_connection"], "203.0.113.7 50000 192.0.2.1 22");
+    EXPECT_THAT(console_.data, HasSubstr("generation 12 is in force (enforce)"));
+    EXPECT_THAT(console_.data, HasSubstr("portlid confirm"));
+}
+
+TEST_F(RolloutVerbs, ApplyOfAMissingFileIsAMistakeOfTheCaller) {
+    EXPECT_EQ(portlid({"apply", "nowhere.yaml"}), 2);
+    EXPECT_TRUE(backend_.asked.empty());
+}
+
+TEST_F(RolloutVerbs, ModeSendsItsScope) {
+    backend_.answers["/v1/mode"] = R"({"generation":3,"mode":"monitor","pending":null})";
+    EXPECT_EQ(portlid({"mode", "monitor", "--zone", "public", "--rule", "ssh", "--for", "1h"}), 0);
+    EXPECT_EQ(sent()["mode"], "monitor");
+    EXPECT_EQ(sent()["zone"], "public");
+    EXPECT_EQ(sent()["rule"], "ssh");
+    EXPECT_EQ(sent()["for"], "1h");
+    EXPECT_EQ(portlid({"mode", "off"}), 2);
+}
+
+TEST_F(RolloutVerbs, RollbackTakesTheNumberOfAGeneration) {
+    backend_.answers["/v1/rollback"] = R"({"generation":9,"mode":"enforce","pending":null})";
+    EXPECT_EQ(portlid({"rollback", "7"}), 0);
+    EXPECT_EQ(sent()["generation"], 7);
+    EXPECT_EQ(portlid({"rollback", "seven"}), 2);
+}
+
+TEST_F(RolloutVerbs, BanSaysUntilWhen) {
+    backend_.answers["/v1/ban"] = R"({"source":"203.0.113.9","until":"2026-03-01T10:15:02Z"})";
+    EXPECT_EQ(portlid({"ban", "203.0.113.9", "--for", "1h", "--reason", "ssh"}), 0);
+    EXPECT_EQ(sent()["for"], "1h");
+    EXPECT_THAT(console_.data, HasSubstr("203.0.113.9 is banned until 2026-03-01"));
+}
+
+TEST_F(RolloutVerbs, BansListsWhatIsLeftAndWhatTheyCaught) {
+    backend_.answers["/v1/bans"] =
+        R"({"items":[{"source":"203.0.113.9","since":"T","remaining_s":59,"hits":3,"reason":null},)"
+        R"({"source":"::/1","since":"T","remaining_s":null,"hits":0,"reason":"x"}]})";
+    EXPECT_EQ(portlid({"bans"}), 0);
+    EXPECT_THAT(console_.data, HasSubstr("59 s"));
+    EXPECT_THAT(console_.data, HasSubstr("for ever"));
+}
+
+TEST_F(RolloutVerbs, AllowAndSetSendWhatTheyWereTold) {
+    backend_.answers["/v1/allow"] = R"({"rule":"allow 8080/tcp","until":null})";
+    EXPECT_EQ(portlid({"allow", "8080/tcp", "--from", "203.0.113.9", "--for", "0"}), 0);
+    EXPECT_EQ(sent()["from"], Json::array({"203.0.113.9"}));
+    EXPECT_THAT(console_.data, HasSubstr("allow 8080/tcp until ended by hand"));
+    backend_.answers["/v1/set"] = R"({"set":"home","member":"203.0.113.9","until":null})";
+    EXPECT_EQ(portlid({"set", "del", "home", "203.0.113.9"}), 0);
+    EXPECT_EQ(sent()["action"], "del");
+    EXPECT_THAT(console_.data, HasSubstr("is no longer in home"));
+}
+
+TEST_F(RolloutVerbs, ARefusalKeepsItsExitCodeAndNextCommand) {
+    backend_.refusal = Error{"this would lock you out", "add the rule", ExitCode::Failed, 0};
+    EXPECT_EQ(portlid({"mode", "enforce"}), 1);
+    EXPECT_THAT(console_.messages, HasSubstr("lock you out"));
+    EXPECT_THAT(console_.messages, HasSubstr("add the rule"));
+}
+
+}  // namespace
+}  // namespace portlid::cli

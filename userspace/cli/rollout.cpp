@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// `portlid apply`, `confirm`, `rollback`, `mode`: another policy or mode, with a way back.
+#include <charconv>
+#include <filesystem>
+
+#include "base/text.hpp"
+#include "cli/change.hpp"
+
+namespace portlid::cli {
+
+namespace {
+
+constexpr const char* kGroup = "Rollout";
+
+struct Flags {
+    std::string word;  // FILE, N or MODE
+    std::string confirm_within, length, zone, rule;
+    bool force = false;
+};
+
+Json with_guard(const Flags& flags) {
+    Json body = {{"force", flags.force}, {"ssh_connection", ssh_connection()}};
+    if (!flags.confirm_within.empty()) body["confirm_within"] = flags.confirm_within;
+    return body;
+}
+
+Result<ExitCode> apply(Context& context, const Flags& flags) {
+    auto body = with_guard(flags);
+    if (!flags.word.empty()) {
+        std::error_code failed;
+        const auto file = std::filesystem::absolute(flags.word, failed);
+        if (failed || !context.backend.exists(file))
+            return fail("there is no file " + printable(flags.word), "ls -l", ExitCode::Usage);
+        body["file"] = file.lexically_normal().string();
+    }
+    return change(context, "/v1/apply", body, in_force);
+}
+
+Result<ExitCode> confirm(Context& context, const Flags&) {
+    return change(context, "/v1/confirm", Json::object(), in_force);
+}
+
+Result<ExitCode> roll_back(Context& context, const Flags& flags) {
+    Json body = Json::object();
+    if (!flags.word.empty()) {
+        std::uint64_t number = 0;
+        const auto* end = flags.word.data() + flags.word.size();
+        const auto [stop, error] = std::from_chars(flags.word.data(), end, number);
+        if (error != std::errc() || stop != end || number == 0)
+            return fail("`" + printable(flags.word, 32) + "` is not the number of a generation",
+                        "portlid status shows the one in force", ExitCode::Usage);
+        body["generation"] = number;
+    }
+    return change(context, "/v1/rollback", body, in_force);
+}
+
+Result<ExitCode> mode(Context& context, const Flags& flags) {
+    auto body = with_guard(flags);
+    body["mode"] = flags.word;
+    if (!flags.zone.empty()) body["zone"] = flags.zone;
+    if (!flags.rule.empty()) body["rule"] = flags.rule;
+    if (!flags.length.empty()) body["for"] = flags.length;
+    return change(context, "/v1/mode", body, in_force);
+}
+
+using Verb = Result<ExitCode> (*)(Context&, const Flags&);
+
+std::shared_ptr<Flags> run_on(CLI::App& verb, Context& context, Verb what) {
+    auto flags = std::make_shared<Flags>();
+    verb.callback([flags, what, &context] {
+        context.action = [flags, what, &context] { return what(context, *flags); };
+    });
+    return flags;
+}
+
+void add_window(CLI::App& verb, Flags& flags) {
+    add_duration(verb, "--confirm-within", flags.confirm_within,
+                 "Goes back by itself unless `portlid confirm` comes in time");
+    verb.add_flag("--force", flags.force, "Even when it would lock you out");
+}
+
+}  // namespace
+
+void add_rollout(CLI::App& root, Context& context) {
+    auto& applies = add_verb(root, context,
+                             {"apply", kGroup, "Put a policy in force, in one step",
+                              "  sudo portlid apply                               the --policy "
+                              "file again\n"
+                              "  sudo portlid apply new.yaml --confirm-within 2m  goes back unless "
+                              "confirmed"});
+    auto flags = run_on(applies, context, apply);
+    applies.add_option("FILE", flags->word, "The new policy (default: the sensor's own file)");
+    add_window(applies, *flags);
+
+    auto& confirms = add_verb(
+        root, context,
+        {"confirm", kGroup, "Keep the policy or mode that waits for it", "  sudo portlid confirm"});
+    run_on(confirms, context, confirm);
+
+    auto& rolls = add_verb(root, context,
+                           {"rollback", kGroup, "Go back to an earlier policy",
+                            "  sudo portlid rollback      what waits for confirm, else the policy "
+                            "before\n"
+                            "  sudo portlid rollback 12   generation 12"});
+    flags = run_on(rolls, context, roll_back);
+    rolls.add_option("N", flags->word, "A generation (default: the one before)");
+
+    auto& modes =
+        add_verb(root, context,
+                 {"mode", kGroup, "Promote to enforce, demote to monitor, or drop the override",
+                  "  sudo portlid mode enforce --rule ssh --confirm-within 2m\n"
+                  "  sudo portlid mode monitor --for 1h        nothing drops for an hour\n"
+                  "  sudo portlid mode policy                  what the policy file says"});
+    flags = run_on(modes, context, mode);
+    add_choice(modes, "MODE", flags->word, "monitor|enforce|policy", "What to do")->required();
+    modes.add_option("--zone", flags->zone, "Only in this zone")->type_name("ZONE");
+    modes.add_option("--rule", flags->rule, "Only this service, or \"ZONE default\"")
+        ->type_name("NAME");
+    add_duration(modes, "--for", flags->length, "Ends by itself");
+    add_window(modes, *flags);
+}
+
+}  // namespace portlid::cli
