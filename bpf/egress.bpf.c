@@ -23,7 +23,8 @@ int egress_tc(struct __sk_buff* skb) {
     if (parse_frame(&frame, facts) || facts->fragment == FRAGMENT_LATER) return TCX_NEXT;
     image = active_image();
     if (image) choose_zone(image, interface, slot, &choice);
-    track_egress(&frame, image, choice.zone, facts);
+    // A frame that came in somewhere was not made here: a container's, a VM's.
+    track_egress(&frame, image, choice.zone, facts, skb->ingress_ifindex != 0);
     return TCX_NEXT;
 }
 

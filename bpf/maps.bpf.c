@@ -24,6 +24,34 @@
 //                 Writer: lib/emit.h. Reader: kernel, once a second. Never full (an array).
 // health          per CPU, key enum health_counter, value u64. Writers: every program.
 //                 Reader: kernel, once a second. Never full (an array).
+// interfaces      key slot, value struct interface_config. Writer: userspace. Readers: ingress,
+// egress.
+//                 64 slots, opened by ifindex with 8 probes. Full: the interface is not attached.
+// policy_slots    key POLICY_SLOT_*, value a map of one struct policy_image, frozen. Writer:
+//                 userspace, one pointer write a policy. Readers: ingress, egress. Never full.
+// trie_nodes      key image.trie_slot, value an array of struct trie_node, frozen. Writer:
+//                 userspace. Readers: ingress, egress. Never full: four slots for two generations.
+// local_addresses key struct ip_bytes, value 1. Writer: userspace. Reader: ingress. 4096 addresses.
+//                 Full: an error at start, later a sensor.degraded; an unknown address of a
+//                 connected prefix counts as own all the same.
+// networks        key struct network_key, value NETWORK_*. Writer: userspace. Reader: ingress. 4096
+//                 prefixes. Full: as local_addresses.
+// flows, forwarded_flows   key struct flow_key, value struct flow_state. Writer: egress (and, once,
+//                 the seed): by whether a packet was made here or only forwarded, so that a
+//                 container's flood pushes out none of the host's. Reader: ingress. 65536 flows
+//                 each. Full: the least recently used goes; its next reply is conntrack's matter.
+// asked_first     key struct flow_key, value u64 boot time of the last question. Writer: ingress,
+//                 for UDP and the like that a later policy may refuse. Reader: egress. 16384
+//                 dialogues. Full: the least recently used goes, and an answer that comes only then
+//                 could open a flow; `status` shows how many may have been lost.
+// counters        per CPU, key (slot, reason, verdict), value struct counter. Writer: ingress.
+//                 Reader: userspace. Never full (an array).
+// recent_verdicts key struct verdict_key, value struct verdict_state. Writer: ingress, drops only.
+//                 Reader: userspace, every window. 8192 kinds. Full: old kinds go; counters are
+//                 exact all the same.
+// report_gates    per CPU, one struct report_gate. Writer and reader: ingress. Never full.
+// budgets, event_budgets   key bucket (a hash of the source), value window << 32 | count. Writer
+//                 and reader: ingress. 16384 buckets: sources that share one share its budget.
 // existing_flows  key struct flow_key, value struct existing_flow. Writer: userspace, just before
 // and
 //                 after a policy in which a zone begins to enforce. Reader: ingress, only for a

@@ -37,7 +37,8 @@ struct network_key {
 };
 ABI_SIZE(struct network_key, 20);
 
-// flows: we opened it. local/remote as seen on the wire at the uplink (after SNAT).
+// flows, forwarded_flows: we opened it; this host itself, or somebody whose packets it forwards.
+// local/remote as seen on the wire at the uplink (after SNAT).
 struct flow_key {
     struct ip_bytes local;
     struct ip_bytes remote;
@@ -75,6 +76,7 @@ ABI_SIZE(struct ban, 32);
 #define TABLE_BANS 0u
 #define TABLE_EXISTING 1u
 #define TABLE_EXISTING_OVERFLOW 2u  // flows that found existing_flows full
+#define TABLE_FORWARDED 3u          // not 0: forwarded_flows was written (by egress)
 #define TABLE_SLOTS 4u
 
 // limits: set = keyed hash of (source, condition.key), low bits. A cell is one source's tries.
@@ -156,7 +158,8 @@ ABI_SIZE(struct report_gate, 16);
     X(0, flow_inserts)        \
     X(1, flow_insert_failed)  \
     X(2, asked_first_inserts) \
-    X(3, listeners_full) X(4, unknown_interface) X(5, limit_forgotten) X(6, limit_crowded)
+    X(3, listeners_full)      \
+    X(4, unknown_interface) X(5, limit_forgotten) X(6, limit_crowded) X(7, forwarded_inserts)
 #define PORTLID_HEALTH_ENUM(number, name) HEALTH_##name = (number),
 enum health_counter { PORTLID_HEALTH(PORTLID_HEALTH_ENUM) HEALTH_SLOTS = 16 };
 #undef PORTLID_HEALTH_ENUM

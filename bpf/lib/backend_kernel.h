@@ -68,10 +68,16 @@ static __always_inline __u32 network_kind(const struct frame* frame,
     return kind ? *kind : 0;
 }
 
+static __always_inline __u64 table_size(__u32 which) {
+    __u64* size = bpf_map_lookup_elem(&table_sizes, &which);
+    return size ? *size : 0;
+}
+
 static __always_inline __u64 flow_last_egress_ns(const struct frame* frame,
                                                  const struct flow_key* key) {
     struct flow_state* flow = bpf_map_lookup_elem(&flows, key);
     (void)frame;
+    if (!flow && table_size(TABLE_FORWARDED)) flow = bpf_map_lookup_elem(&forwarded_flows, key);
     return flow ? flow->last_egress_boot_ns : 0;
 }
 
@@ -117,11 +123,6 @@ static __always_inline int limit_reached(const struct frame* frame, const struct
     (void)frame;
     budget_source(source, &question.source);
     return limit_refuses(&question) != 0;
-}
-
-static __always_inline __u64 table_size(__u32 which) {
-    __u64* size = bpf_map_lookup_elem(&table_sizes, &which);
-    return size ? *size : 0;
 }
 
 static __always_inline int source_banned(const struct frame* frame, const struct ip_bytes* source) {

@@ -7,6 +7,7 @@
 //   else  not when a stranger asked first (asked_first, marked by ingress for would_drop packets),
 //         not when conntrack saw him open the flow, and not when the policy admits him anyway
 //         (the reply then needs no entry, and none is left behind when the port is closed).
+// Two tables, so that no container can push out what the host itself opened.
 #pragma once
 
 #include "lib/interface.h"
@@ -22,7 +23,7 @@ static __always_inline void egress_key(const struct packet_facts* facts, struct 
     key->protocol = facts->protocol;
 }
 
-// Ingress, monitor mode: this stranger asked a port that would be closed to him.
+// Ingress: this stranger got in although some policy would (or may later) keep him out.
 static __always_inline void mark_asked_first(const struct frame* frame,
                                              const struct packet_facts* facts) {
     struct flow_key key;
@@ -58,12 +59,31 @@ static __always_inline int peer_is_admitted(const struct frame* frame,
     return decision->allow && decision->reason == REASON_allowed;
 }
 
-static __always_inline void write_flow(const struct flow_key* key, __u64 now) {
+// Tells ingress that the other table is worth asking.
+static __always_inline void note_forwarded(void) {
+    __u32 which = TABLE_FORWARDED;
+    __u64* used = bpf_map_lookup_elem(&table_sizes, &which);
+    if (used && !*used) *used = 1;
+}
+
+static __always_inline void write_flow(const struct flow_key* key, __u64 now, int forwarded) {
     struct flow_state state = {now};
-    if (bpf_map_update_elem(&flows, key, &state, BPF_ANY))
+    long failed;
+    if (forwarded) {
+        failed = bpf_map_update_elem(&forwarded_flows, key, &state, BPF_ANY);
+        note_forwarded();
+    } else {
+        failed = bpf_map_update_elem(&flows, key, &state, BPF_ANY);
+    }
+    if (failed)
         count_health(HEALTH_flow_insert_failed);
     else
-        count_health(HEALTH_flow_inserts);
+        count_health(forwarded ? HEALTH_forwarded_inserts : HEALTH_flow_inserts);
+}
+
+static __always_inline struct flow_state* known_flow(const struct flow_key* key, int forwarded) {
+    if (forwarded) return bpf_map_lookup_elem(&forwarded_flows, key);
+    return bpf_map_lookup_elem(&flows, key);
 }
 
 static __always_inline int opens_by_itself(const struct packet_facts* facts) {
@@ -73,7 +93,7 @@ static __always_inline int opens_by_itself(const struct packet_facts* facts) {
 
 static __always_inline void track_egress(const struct frame* frame,
                                          const struct policy_image* image, __u32 zone_index,
-                                         const struct packet_facts* facts) {
+                                         const struct packet_facts* facts, int forwarded) {
     struct flow_state* flow;
     struct flow_key key;
     __u64 now;
@@ -81,7 +101,7 @@ static __always_inline void track_egress(const struct frame* frame,
     if (!opens && (facts->protocol == PROTOCOL_TCP || is_icmp(facts))) return;
     now = boot_time_ns(frame);
     egress_key(facts, &key);
-    flow = bpf_map_lookup_elem(&flows, &key);
+    flow = known_flow(&key, forwarded);
     if (flow && now - flow->last_egress_boot_ns <= idle_limit_ns(facts->protocol)) {
         if (now - flow->last_egress_boot_ns > FLOW_REFRESH_NS) flow->last_egress_boot_ns = now;
         return;
@@ -91,5 +111,5 @@ static __always_inline void track_egress(const struct frame* frame,
         if (conntrack_direction(frame, facts, 1) == CONNTRACK_ORIGINAL) return;
         if (image && peer_is_admitted(frame, image, zone_index, facts)) return;
     }
-    write_flow(&key, now);
+    write_flow(&key, now, forwarded);
 }

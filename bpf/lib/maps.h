@@ -244,7 +244,9 @@ extern const volatile __u8 conntrack_available;
 #ifdef PORTLID_DEFINE_MAPS
 struct budgets_map budgets SEC(".maps");
 struct budgets_map event_budgets SEC(".maps");
+struct flows_map forwarded_flows SEC(".maps");
 #else
 extern struct budgets_map budgets SEC(".maps");
 extern struct budgets_map event_budgets SEC(".maps");
+extern struct flows_map forwarded_flows SEC(".maps");
 #endif

@@ -115,10 +115,13 @@ static __always_inline __u64 idle_limit_ns(__u8 protocol) {
     return FLOW_IDLE_NS;
 }
 
+static __always_inline int is_fresh(const struct frame* frame, __u8 protocol, __u64 last) {
+    return boot_time_ns(frame) - last <= idle_limit_ns(protocol);
+}
+
 static __always_inline int flow_is_live(const struct frame* frame, const struct flow_key* key) {
     __u64 last = flow_last_egress_ns(frame, key);
-    if (!last) return 0;
-    return boot_time_ns(frame) - last <= idle_limit_ns(key->protocol);
+    return last && is_fresh(frame, key->protocol, last);
 }
 
 // The key of the flow that `facts`, coming in, belongs to.
@@ -135,14 +138,17 @@ static __always_inline int is_pure_syn(const struct packet_facts* facts) {
     return facts->protocol == PROTOCOL_TCP && (facts->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
-// Row 5.
+// Row 5. Where our table knows the flow it has the last word: conntrack's entries live on what
+// comes in, so a peer could keep his way open for ever.
 static __always_inline int is_reply(const struct frame* frame, const struct packet_facts* facts) {
     struct flow_key key;
+    __u64 last;
     if (is_pure_syn(facts)) return 0;
     if (is_icmp(facts) && !is_echo(facts, 0)) return 0;
     __builtin_memset(&key, 0, sizeof(key));
     ingress_key(facts, &key);
-    if (flow_is_live(frame, &key)) return 1;
+    last = flow_last_egress_ns(frame, &key);
+    if (last) return is_fresh(frame, facts->protocol, last);
     return conntrack_direction(frame, facts, 0) == CONNTRACK_REPLY;
 }
 
@@ -261,7 +267,6 @@ static __always_inline struct judgement judge_port(const struct frame* frame,
     const struct decision* decision =
         port_decision(frame, image, zone_index, facts->protocol, facts->destination_port_host,
                       &facts->source, &facts->destination, facts->family);
-    struct judgement result;
     int honoured;
     __u8 why;
     if (decision->failsafe) {
@@ -276,9 +281,7 @@ static __always_inline struct judgement judge_port(const struct frame* frame,
     if (honoured) return pass(REASON_grandfathered, decision->rule);
     if (decision->condition && is_pure_syn(facts)) decision = settle(frame, image, facts, decision);
     if (decision->allow) return pass(decision->reason, decision->rule);
-    result = refuse(decision->reason, decision->rule, decision->enforce);
-    result.mark = facts->protocol == PROTOCOL_UDP;
-    return result;
+    return refuse(decision->reason, decision->rule, decision->enforce);
 }
 
 // Rows 9, 10 and 14 for everything without ports.
@@ -287,7 +290,6 @@ static __always_inline struct judgement judge_protocol(const struct frame* frame
                                                        __u32 zone_index,
                                                        const struct packet_facts* facts) {
     const struct zone_rules* zone = &image->zones[bounded(zone_index, MAX_ZONES)];
-    struct judgement result;
     __u8 why = why_source_is_refused(frame, image, facts);
     if (why) return refuse_source(why, zone);
     if (is_icmp(facts) && is_echo(facts, 1)) {
@@ -296,16 +298,14 @@ static __always_inline struct judgement judge_protocol(const struct frame* frame
     }
     if (zone->protocols[facts->protocol >> 6] >> (facts->protocol & 63) & 1)
         return pass(REASON_protocol, zone->protocol_rule);
-    result = refuse(REASON_protocol_denied, zone->protocol_rule, zone->enforce);
-    result.mark = !is_icmp(facts);
-    return result;
+    return refuse(REASON_protocol_denied, zone->protocol_rule, zone->enforce);
 }
 
 // Rows 5 to 14: an IP packet that is well-formed and not essential.
-static __always_inline struct judgement judge_flow(const struct frame* frame,
-                                                   const struct policy_image* image,
-                                                   __u32 zone_index,
-                                                   const struct packet_facts* facts) {
+static __always_inline struct judgement rows_5_to_14(const struct frame* frame,
+                                                     const struct policy_image* image,
+                                                     __u32 zone_index,
+                                                     const struct packet_facts* facts) {
     const struct zone_rules* zone = &image->zones[bounded(zone_index, MAX_ZONES)];
     enum destination_kind kind = classify_destination(frame, facts);
     if (kind == DESTINATION_TRANSIT && zone->transit_allow)
@@ -318,6 +318,24 @@ static __always_inline struct judgement judge_flow(const struct frame* frame,
     if (facts->protocol == PROTOCOL_TCP || facts->protocol == PROTOCOL_UDP)
         return judge_port(frame, image, zone_index, facts, kind);
     return judge_protocol(frame, image, zone_index, facts);
+}
+
+// An answer to this packet must not become the stranger's pass when a later policy refuses him:
+// he got in only because something monitors, or by a zone's default. TCP and ICMP need no mark:
+// there the answer itself tells (see lib/flow.h).
+static __always_inline int asks_first(const struct packet_facts* facts,
+                                      const struct judgement* judged) {
+    if (facts->protocol == PROTOCOL_TCP || is_icmp(facts)) return 0;
+    return judged->verdict != VERDICT_allow || judged->reason == REASON_zone_default;
+}
+
+static __always_inline struct judgement judge_flow(const struct frame* frame,
+                                                   const struct policy_image* image,
+                                                   __u32 zone_index,
+                                                   const struct packet_facts* facts) {
+    struct judgement judged = rows_5_to_14(frame, image, zone_index, facts);
+    judged.mark = (__u8)asks_first(facts, &judged);
+    return judged;
 }
 
 // Parses and judges one frame that came in through zone `zone_index`. `facts` must be zeroed and

@@ -100,21 +100,30 @@ std::string effective_mode(const StatusInput& input) {
 
 namespace {
 
+// An LRU table does not say what it threw out; it cannot be more than this.
+std::uint64_t beyond_room(std::uint64_t inserts, std::uint64_t room) {
+    return inserts > room ? inserts - room : 0;
+}
+
 // Tables that can run full, and what happened when they did.
 Json replies_json(const StatusInput& input) {
     const auto health = input.sensor->health();
     const auto marks = health[HEALTH_asked_first_inserts];
     const auto existing = input.sensor->existing();
-    return {{"flow_table", !input.options->sockets_only},
-            {"conntrack", input.sensor->conntrack_available()},
-            {"flows_opened", health[HEALTH_flow_inserts]},
-            {"flows_failed", health[HEALTH_flow_insert_failed]},
-            {"asked_first_marks", marks},
-            {"asked_first_overflow", marks > ASKED_FIRST_SLOTS ? marks - ASKED_FIRST_SLOTS : 0},
-            {"existing",
-             {{"seeded", existing.kept},
-              {"overflow", existing.overflow},
-              {"why", text_or_null(input.policies->seed_problem())}}}};
+    return {
+        {"flow_table", !input.options->sockets_only},
+        {"conntrack", input.sensor->conntrack_available()},
+        {"flows_opened", health[HEALTH_flow_inserts]},
+        {"flows_forwarded", health[HEALTH_forwarded_inserts]},
+        {"flows_failed", health[HEALTH_flow_insert_failed]},
+        {"flows_evicted_at_most", beyond_room(health[HEALTH_flow_inserts], FLOW_SLOTS)},
+        {"forwarded_evicted_at_most", beyond_room(health[HEALTH_forwarded_inserts], FLOW_SLOTS)},
+        {"asked_first_marks", marks},
+        {"asked_first_overflow", beyond_room(marks, ASKED_FIRST_SLOTS)},
+        {"existing",
+         {{"seeded", existing.kept},
+          {"overflow", existing.overflow},
+          {"why", text_or_null(input.policies->seed_problem())}}}};
 }
 
 Json limits_json(const StatusInput& input) {
