@@ -6,6 +6,7 @@
 #include "app/emitter.hpp"
 #include "app/observer.hpp"
 #include "app/policy_store.hpp"
+#include "app/verification.hpp"
 #include "control/server.hpp"
 
 namespace portlid::app {
@@ -17,6 +18,7 @@ public:
 
     void set_ready() { ready_ = true; }
     [[nodiscard]] std::string ports();
+    void every_second() { verification_.reap(); }
 
     control::Response get(const control::Request& request) override;
     control::Response post(const control::Request& request) override;
@@ -34,6 +36,7 @@ private:
     Observer& observer_;
     Emitter& emitter_;
     kernel::Sensor& sensor_;
+    Verification verification_;
     bool ready_ = false;
 };
 

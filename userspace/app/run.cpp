@@ -171,6 +171,7 @@ void Running::every_second() {
     if (now != lost) observer->sweep();  // a lost event never loses the truth
     lost = now;
     coverage->verify();
+    answers->every_second();
     // A join or a big answer leaves its pages with the heap; a sensor gives them back.
     if (trim_due) ::malloc_trim(0);
     trim_due = false;
