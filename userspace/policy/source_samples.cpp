@@ -194,6 +194,7 @@ std::vector<SourceSample> source_samples(const Policy& policy, const std::set<Ip
     std::vector<SourceSample> out;
     for (auto& [membership, sample] : merged) {
         sample.name = name_of(lists, membership);
+        sample.stranger = membership.empty();
         out.push_back(std::move(sample));
     }
     return out;

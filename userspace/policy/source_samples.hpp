@@ -16,7 +16,8 @@
 namespace portlid::policy {
 
 struct SourceSample {
-    std::string name;  // "office", "spammers + office", "anyone else"; words of the policy
+    bool stranger = false;  // in no list at all
+    std::string name;       // "office", "spammers + office", "anyone else"; words of the policy
     // None: no address of the family that could be a packet's source is in exactly these lists.
     std::optional<IpAddress> v4;
     std::optional<IpAddress> v6;

@@ -42,6 +42,7 @@ Json ranges(const std::vector<Ports>& list) {
 
 Json row_json(const MatrixInput& input, const Matrix& matrix, const Row& row) {
     auto json = place(input, matrix, row);
+    json["source_index"] = row.sample;
     json["named"] = row.named_destination;
     for (const auto verdict : {VERDICT_allow, VERDICT_would_drop, VERDICT_drop})
         json[event::verdict_name(verdict)] = ranges(row.ports[verdict]);
@@ -109,8 +110,16 @@ Json sources_json(const Matrix& matrix) {
     Json out = Json::array();
     for (const auto& sample : matrix.samples)
         out.push_back({{"name", printable(sample.name)},
+                       {"stranger", sample.stranger},
                        {"ipv4", text(sample.v4)},
                        {"ipv6", text(sample.v6)}});
+    return out;
+}
+
+Json addresses_json(const MatrixInput& input) {
+    Json out = Json::array();
+    for (const auto& address : input.own)
+        if (!address.is_loopback()) out.push_back(address.to_string());
     return out;
 }
 
@@ -139,6 +148,7 @@ Json report(const RunFacts& facts, const MatrixInput& input, const Matrix& matri
             {"code", code_json(facts.code)},
             {"entrances", entrances_json(input)},
             {"sources", sources_json(matrix)},
+            {"addresses", addresses_json(input)},
             {"not_asked", matrix.not_asked},
             {"differing_ports", ports_that_differ(matrix)},
             {"differences", differences_json(input, matrix)},
