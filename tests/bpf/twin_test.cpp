@@ -30,6 +30,7 @@ deny: [spammers]
 services:
   - { name: web, ports: [80/tcp, 443/tcp, 443/udp] }
   - { name: ssh, ports: [22/tcp], from: [office] }
+  - { name: throttled, ports: [3000-3099/tcp], limit: { new: 6/30s, exempt: [office] } }
   - { name: watched, ports: [8000-8099/tcp], from: [office], mode: monitor }
   - { name: inner, ports: [9100/tcp], addresses: [192.0.2.2] }
 failsafe:
@@ -46,6 +47,7 @@ public:
         if (!told) return pass_on(told.error());
         return verify::Answer{told->verdict, told->why};
     }
+    Result<> forget_tries() override { return twin_.forget_tries(); }
 
 private:
     Twin& twin_;
@@ -113,7 +115,8 @@ protected:
     std::map<std::string, std::string> state_of_the_sensor() {
         std::map<std::string, std::string> state;
         for (const char* name : {"counters", "flows", "asked_first", "recent_verdicts", "budgets",
-                                 "event_budgets", "report_gates", "lost", "health"}) {
+                                 "event_budgets", "report_gates", "lost", "health", "limits",
+                                 "bans", "existing_flows", "table_sizes"}) {
             const auto map = open_pin(pins() / "maps" / name);
             EXPECT_TRUE(map.valid()) << name;
             state[name] = dump(map.get());

@@ -23,6 +23,7 @@ services:
   - { name: web, ports: [80/tcp, 443/tcp, 443/udp] }
   - { name: ssh, ports: [22/tcp], from: [office] }
   - { name: one, ports: [9100/tcp], addresses: [%s], zones: [public] }
+  - { name: throttled, ports: [3000-3019/tcp], limit: { new: 6/30s }, zones: [public] }
   - { name: watched, ports: [8000-8099/tcp], from: [office], mode: monitor }
 failsafe:
   - { ports: [2222/tcp], from: [office] }
@@ -58,7 +59,7 @@ def traces(sensor):
 
 def flows(lab, sensor):
     listing = lab.run("host", "bpftool", "-j", "map", "dump", "pinned",
-                      f"{sensor.bpffs}/v1/maps/flows").stdout
+                      f"{sensor.bpffs}/" + next(p for p in sensor.pins() if p.endswith("/flows"))).stdout
     return len(json.loads(listing))
 
 
@@ -90,7 +91,7 @@ def row_of(document, **wanted):
 
 def shows(sensor, document):
     anyone = row_of(document, zone="public", protocol="tcp", source="anyone else", to=HOST4)
-    assert anyone["allow"] == ["80", "443", "9100"], anyone["allow"]
+    assert anyone["allow"] == ["80", "443", "3000-3019", "9100"], anyone["allow"]
     assert anyone["would_drop"] == ["8000-8099"], anyone["would_drop"]
     table = sensor.cli("verify")
     assert "anyone else" in table.stdout and "\r" not in table.stderr, table

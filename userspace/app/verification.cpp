@@ -32,6 +32,7 @@ public:
         if (!told) return pass_on(told.error());
         return verify::Answer{told->verdict, told->why};
     }
+    Result<> forget_tries() override { return twin_.forget_tries(); }
 
 private:
     kernel::Twin& twin_;

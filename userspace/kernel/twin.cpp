@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include <array>
+#include <numeric>
 
 #include "abi/maps.h"
 #include "kernel/lifecycle.hpp"
@@ -165,6 +166,18 @@ Result<TwinAnswer> Twin::ask(TwinHook hook, std::uint32_t ifindex,
         return fail("the program returned " + std::to_string(static_cast<int>(returned)) +
                     " for a packet that it counted otherwise");
     return answer;
+}
+
+Result<> Twin::forget_tries() {
+    std::vector<std::uint32_t> keys(LIMIT_SETS);
+    std::iota(keys.begin(), keys.end(), 0U);
+    const std::vector<limit_set> fresh(LIMIT_SETS);
+    __u32 count = LIMIT_SETS;
+    LIBBPF_OPTS(bpf_map_batch_opts, options);
+    const int error = bpf_map_update_batch(impl_->programs.map("limits"), keys.data(), fresh.data(),
+                                           &count, &options);
+    if (error != 0) return fail_errno("cannot empty the twin's table of tries", -error);
+    return {};
 }
 
 }  // namespace portlid::kernel

@@ -53,6 +53,9 @@ public:
     [[nodiscard]] Result<TwinAnswer> ask(TwinHook hook, std::uint32_t ifindex,
                                          std::span<const std::uint8_t> frame);
 
+    // Forgets how often every source has tried, so that the next try is a first one again.
+    [[nodiscard]] Result<> forget_tries();
+
 private:
     Twin();
     struct Impl;

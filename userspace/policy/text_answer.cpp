@@ -38,6 +38,12 @@ TextAnswer refusal(Mode mode, reason why) {
     return {mode == Mode::Enforce ? VERDICT_drop : VERDICT_would_drop, why};
 }
 
+// `limit: 1/…` refuses also the first try; every other limit lets it in.
+bool refuses_first_try(const Service& service, const IpAddress& source) {
+    return service.limit && service.limit->new_flows <= 1 &&
+           !listed(service.limit->exempt_members, source);
+}
+
 // What the services say together: any that opens it opens it; where none does, it is dropped as
 // soon as one that closes it enforces. Owners are proved by the exposure work; until then a
 // service with one opens nothing.
@@ -55,8 +61,12 @@ ServicesSay ask_services(const Policy& policy, const TextQuestion& question) {
         if (!names_flow(policy, service, question)) continue;
         say.named = true;
         const bool source_fits = service.from_any || listed(service.from, question.source);
-        if (source_fits && !service.owner) say.open = true;
-        if (source_fits && service.owner) say.why = REASON_owner_absent;
+        if (source_fits && service.owner)
+            say.why = REASON_owner_absent;
+        else if (source_fits && refuses_first_try(service, question.source))
+            say.why = REASON_limited;
+        else if (source_fits)
+            say.open = true;
         if (mode_of(policy, zone, service) == Mode::Enforce) say.strictest = Mode::Enforce;
     }
     return say;

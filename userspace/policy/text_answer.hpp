@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the policy's text says of one new flow to one of this host's own addresses: rows 8, 9, 11,
-// 13 and 14 of the decision table, read from the model alone, rule by rule. `verify` holds the
-// running program against it, so it shares nothing with compile, the image or the pipeline; it is
-// slow and plain on purpose.
+// What the policy's text says of one new flow, its source's first try, to one of this host's own
+// addresses: rows 8, 9, 11, 13 and 14 of the decision table, read from the model alone, rule by
+// rule. `verify` holds the running program against it, so it shares nothing with compile, the image
+// or the pipeline; it is slow and plain on purpose.
 #pragma once
 
 #include <cstdint>

@@ -193,6 +193,7 @@ private:
 
     Result<Answer> ask(const Entrance& entrance, ProbeFrame& frame) {
         auto answer = oracle_.ask(entrance, frame.bytes());
+        if (answer && answer->why == REASON_limited) return ask_afresh(entrance, frame);
         if (!answer || answer->why != REASON_reply) return answer;
         for (int other = 1; other <= kOtherSourcePorts; ++other) {
             frame.set_source_port(other);
@@ -201,6 +202,13 @@ private:
         }
         frame.set_source_port(0);
         return answer;
+    }
+
+    // Our own questions about other ports of the service were the tries that used the limit up.
+    Result<Answer> ask_afresh(const Entrance& entrance, const ProbeFrame& frame) {
+        if (auto forgotten = oracle_.forget_tries(); !forgotten)
+            return pass_on(std::move(forgotten.error()));
+        return oracle_.ask(entrance, frame.bytes());
     }
 
     void note(Row& row, std::uint32_t port, const Answer& answer) {

@@ -43,6 +43,8 @@ class Oracle {
 public:
     virtual ~Oracle() = default;
     virtual Result<Answer> ask(const Entrance& entrance, std::span<const std::uint8_t> frame) = 0;
+    // The next try of every source at a limited service is its first.
+    virtual Result<> forget_tries() = 0;
 };
 
 struct MatrixInput {

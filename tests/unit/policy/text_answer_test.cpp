@@ -124,13 +124,16 @@ std::string random_policy(std::mt19937& random) {
     text += "services:\n  - { name: way-in, ports: [1/tcp] }\n";
     for (unsigned i = 0; i < 1 + pick(8); ++i) {
         const auto first = 10 + pick(20);
+        const bool tcp = pick(2) != 0;
         text += fmt::format("  - {{ name: s{}, ports: [{}-{}/{}]", i, first, first + pick(9),
-                            pick(2) != 0 ? "tcp" : "udp");
+                            tcp ? "tcp" : "udp");
         if (pick(2) != 0) text += ", from: [" + source() + "]";
         if (pick(3) == 0) text += pick(2) != 0 ? ", zones: [one]" : ", zones: [two]";
         if (pick(3) == 0) text += pick(2) != 0 ? ", mode: enforce" : ", mode: monitor";
         if (pick(4) == 0) text += ", addresses: [192.0.2.2]";
         if (pick(5) == 0) text += ", owner: { container: \"x\" }";
+        if (tcp && pick(4) == 0)
+            text += fmt::format(", limit: {{ new: {}/30s, exempt: [{}] }}", 1 + pick(2), source());
         text += " }\n";
     }
     if (pick(2) != 0) text += "failsafe: [ { ports: [15-16/tcp], from: [" + source() + "] } ]\n";

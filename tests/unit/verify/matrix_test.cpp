@@ -41,7 +41,12 @@ public:
         if (wrong) wrong(frame, answer);
         return answer;
     }
+    Result<> forget_tries() override {
+        ++forgotten;
+        return {};
+    }
     std::function<void(std::span<const std::uint8_t>, Answer&)> wrong;
+    unsigned forgotten = 0;
     std::uint64_t asked = 0;
     std::uint64_t fail_at = 0;
 
@@ -173,6 +178,20 @@ TEST_F(MatrixTest, AsksTwiceBeforeItBelievesThatAProbeIsAReply) {
     ASSERT_TRUE(matrix);
     EXPECT_TRUE(matrix->differences.empty());
     EXPECT_EQ(oracle.asked, 4U * 65536U + 2U);
+}
+
+TEST_F(MatrixTest, AsksAgainWhenItsOwnQuestionsUsedALimitUp) {
+    NativeOracle oracle(image_, input_.own);
+    unsigned tries = 0;
+    oracle.wrong = [&](std::span<const std::uint8_t> packet, Answer& answer) {
+        if (oracle.forgotten > 0 && tries >= 2) tries = 0;
+        if (packet[9] == 6 && port_of(packet) == 80 && tries++ < 1)
+            answer = {VERDICT_drop, REASON_limited};
+    };
+    const auto matrix = run(oracle);
+    ASSERT_TRUE(matrix);
+    EXPECT_EQ(oracle.forgotten, 1U);
+    EXPECT_TRUE(matrix->differences.empty());
 }
 
 TEST_F(MatrixTest, AsksAsTheScannerWhenToldHisAddress) {
