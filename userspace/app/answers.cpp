@@ -29,7 +29,8 @@ Answers::Answers(const RunOptions& options, PolicyStore& policies, Rollout& roll
       coverage_(coverage),
       observer_(observer),
       emitter_(emitter),
-      sensor_(sensor) {}
+      sensor_(sensor),
+      verification_(options, policies, coverage, sensor) {}
 
 std::string Answers::ports() {
     observer_.invalidate();  // UFW's files may have changed; nobody tells
@@ -39,6 +40,7 @@ std::string Answers::ports() {
 control::Response Answers::get(const control::Request& request) {
     if (request.path == "/v1/ports") return {200, ports()};
     if (request.path == "/v1/explain") return explain_answer(request);
+    if (request.path == "/v1/verify") return verification_.answer(request);
     if (request.path == "/v1/status")
         return {200, dump(status({.ready = ready_,
                                   .options = &options_,

@@ -7,6 +7,7 @@
 #include "app/observer.hpp"
 #include "app/policy_store.hpp"
 #include "app/rollout.hpp"
+#include "app/verification.hpp"
 #include "control/server.hpp"
 
 namespace portlid::app {
@@ -18,6 +19,7 @@ public:
 
     void set_ready() { ready_ = true; }
     [[nodiscard]] std::string ports();
+    void every_second() { verification_.reap(); }
 
     control::Response get(const control::Request& request) override;
     control::Response post(const control::Request& request) override;
@@ -36,6 +38,7 @@ private:
     Observer& observer_;
     Emitter& emitter_;
     kernel::Sensor& sensor_;
+    Verification verification_;
     bool ready_ = false;
 };
 

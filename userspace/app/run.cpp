@@ -176,6 +176,7 @@ void Running::every_second() {
     lost = now;
     rollout->tick();
     coverage->verify();
+    answers->every_second();
     // A join or a big answer leaves its pages with the heap; a sensor gives them back.
     if (trim_due) ::malloc_trim(0);
     trim_due = false;

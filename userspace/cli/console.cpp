@@ -63,6 +63,10 @@ bool ProcessConsole::out_is_terminal() const {
     return ::isatty(STDOUT_FILENO) == 1;
 }
 
+bool ProcessConsole::messages_are_seen() const {
+    return ::isatty(STDERR_FILENO) == 1;
+}
+
 std::size_t ProcessConsole::out_width() const {
     winsize size{};
     if (!out_is_terminal() || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;

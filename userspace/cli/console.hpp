@@ -22,6 +22,8 @@ public:
     [[nodiscard]] virtual Result<> out_result() const = 0;
 
     [[nodiscard]] virtual bool out_is_terminal() const = 0;
+    // Somebody watches the messages: progress may be drawn over itself.
+    [[nodiscard]] virtual bool messages_are_seen() const { return false; }
     [[nodiscard]] virtual std::size_t out_width() const = 0;  // columns; 0 = do not cut
 
     // NO_COLOR and TERM=dumb turn `auto` off; `always` means always.
@@ -35,6 +37,7 @@ public:
     void message(std::string_view text) override;
     [[nodiscard]] Result<> out_result() const override;
     [[nodiscard]] bool out_is_terminal() const override;
+    [[nodiscard]] bool messages_are_seen() const override;
     [[nodiscard]] std::size_t out_width() const override;
 
 private:

@@ -107,13 +107,22 @@ bool InterfaceHooks::is_first(const Hooks& hooks) const {
     return ids.empty() || ids.front() == facts->prog_id;
 }
 
-bool InterfaceHooks::program_is_ours(const Hooks& hooks) const {
-    if (const auto facts = link_facts(hooks.xdp.get()))
-        return facts->prog_id == program_id(programs_.xdp);
-    if (const auto facts = link_facts(hooks.tcx_in.get()))
-        return facts->prog_id == program_id(programs_.tc_in);
+std::uint32_t InterfaceHooks::running_program(const Hooks& hooks) {
+    if (const auto facts = link_facts(hooks.xdp.get())) return facts->prog_id;
+    if (const auto facts = link_facts(hooks.tcx_in.get())) return facts->prog_id;
     const auto filter = find_classic(hooks.state.ifindex, Direction::In);
-    return filter && filter->prog_id == program_id(programs_.tc_in);
+    return filter ? filter->prog_id : 0;
+}
+
+std::uint32_t InterfaceHooks::ingress_program(std::uint32_t ifindex) const {
+    const auto found = interfaces_.find(ifindex);
+    return found == interfaces_.end() ? 0 : running_program(found->second);
+}
+
+bool InterfaceHooks::program_is_ours(const Hooks& hooks) const {
+    const auto running = running_program(hooks);
+    return running != 0 &&
+           (running == program_id(programs_.xdp) || running == program_id(programs_.tc_in));
 }
 
 void InterfaceHooks::verify_one(Hooks& hooks) {

@@ -35,6 +35,8 @@ public:
     void detach(std::uint32_t ifindex);
     void verify();
     [[nodiscard]] std::vector<InterfaceState> states() const;
+    // Id of the program that the kernel runs on what comes in by `ifindex`; 0 = none of ours.
+    [[nodiscard]] std::uint32_t ingress_program(std::uint32_t ifindex) const;
     [[nodiscard]] const InterfaceSlots& slots() const { return slots_; }
 
 private:
@@ -56,6 +58,7 @@ private:
     [[nodiscard]] bool egress_holds(const Hooks& hooks) const;
     [[nodiscard]] bool all_pinned(const Hooks& hooks) const;
     [[nodiscard]] bool is_first(const Hooks& hooks) const;
+    [[nodiscard]] static std::uint32_t running_program(const Hooks& hooks);
     [[nodiscard]] bool program_is_ours(const Hooks& hooks) const;
     void verify_one(Hooks& hooks);
 

@@ -2,9 +2,12 @@
 #include "kernel/lifecycle.hpp"
 
 #include <bpf/bpf.h>
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstring>
 #include <vector>
 
 #include "kernel/handles.hpp"
@@ -145,6 +148,33 @@ void share_maps(const LoadedPrograms& main, const LoadedPrograms& extra) {
     }
 }
 
+// What decides about a packet and is written by userspace alone.
+constexpr std::array kTwinShares = {"policy_slots", "trie_nodes", "interfaces", "local_addresses",
+                                    "networks"};
+// A twin sees one packet at a time: it needs no room for the flows of a day.
+constexpr std::uint32_t kTwinLruEntries = 256;
+
+void shape_twin_map(bpf_map* map) {
+    if (bpf_map__type(map) == BPF_MAP_TYPE_LRU_HASH) bpf_map__set_max_entries(map, kTwinLruEntries);
+    if (std::string_view(bpf_map__name(map)) != "counters") return;
+    bpf_map__set_type(map, BPF_MAP_TYPE_ARRAY);
+    bpf_map__set_map_flags(map, BPF_F_MMAPABLE);
+}
+
+Result<> furnish_twin(const LoadedPrograms& twin, const TwinParts& parts) {
+    bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, twin.object) {
+        if (bpf_map__is_internal(map)) continue;
+        const auto shared = parts.maps.find(bpf_map__name(map));
+        if (shared == parts.maps.end()) {
+            shape_twin_map(map);
+        } else if (const int error = bpf_map__reuse_fd(map, shared->second.get()); error != 0) {
+            return fail_errno("cannot share the map " + shared->first, -error);
+        }
+    }
+    return {};
+}
+
 }  // namespace
 
 void unpin(const std::vector<std::filesystem::path>& pins) {
@@ -189,6 +219,38 @@ Result<LoadedPrograms> load_optional(const LoadedPrograms& main, const char* nam
     if (const int error = portlid_bpf__load(extra->skeleton.get()); error != 0)
         return fail_errno("the kernel refuses to load it", -error, last_libbpf_lines());
     return extra;
+}
+
+Result<TwinParts> twin_parts(const LoadedPrograms& main) {
+    TwinParts parts;
+    for (const char* name : kTwinShares) {
+        UniqueFd copy(::fcntl(main.map(name), F_DUPFD_CLOEXEC, 0));
+        if (!copy.valid()) return fail_errno(std::string("cannot share the map ") + name, errno);
+        parts.maps.emplace(name, std::move(copy));
+    }
+    const auto* constants = reinterpret_cast<const std::byte*>(main.skeleton->rodata);
+    parts.constants.assign(constants, constants + sizeof(*main.skeleton->rodata));
+    return parts;
+}
+
+Result<LoadedPrograms> load_twin(const TwinParts& parts, bool xdp, bool tc) {
+    capture_libbpf_log();
+    auto twin = open_object();
+    if (!twin) return twin;
+    if (parts.constants.size() != sizeof(*twin->skeleton->rodata))
+        return fail("the parts are of another sensor");
+    std::memcpy(twin->skeleton->rodata, parts.constants.data(), parts.constants.size());
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, twin->object) {
+        const std::string_view name = bpf_program__name(program);
+        bpf_program__set_autoload(program,
+                                  (xdp && name == "ingress_xdp") || (tc && name == "ingress_tc"));
+    }
+    if (auto furnished = furnish_twin(*twin, parts); !furnished)
+        return pass_on(std::move(furnished.error()));
+    if (const int error = portlid_bpf__load(twin->skeleton.get()); error != 0)
+        return load_error("the kernel does not load the twin", -error);
+    return twin;
 }
 
 }  // namespace portlid::kernel

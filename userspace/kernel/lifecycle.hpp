@@ -14,6 +14,7 @@
 #include "kernel/generations.hpp"
 #include "kernel/pin_directory.hpp"
 #include "kernel/sensor.hpp"
+#include "kernel/twin.hpp"
 
 struct portlid_bpf;
 
@@ -54,6 +55,13 @@ void unpin(const std::vector<std::filesystem::path>& pins);
 // One optional program (autoload off) in an object of its own that shares the maps of `main`.
 // The error says why this kernel does not take it.
 [[nodiscard]] Result<LoadedPrograms> load_optional(const LoadedPrograms& main, const char* name);
+
+// What a twin of `main` is loaded from; `maps` are those that decide and are never written by a
+// packet. Tags and hooks are left to the caller.
+[[nodiscard]] Result<TwinParts> twin_parts(const LoadedPrograms& main);
+// Ingress programs over the shared maps of `parts` and fresh ones for everything else; counters
+// are a plain array that can be mapped. Nothing is pinned.
+[[nodiscard]] Result<LoadedPrograms> load_twin(const TwinParts& parts, bool xdp, bool tc);
 
 // Both conntrack kfuncs exist on this kernel.
 [[nodiscard]] bool kernel_has_conntrack_kfuncs();

@@ -2,6 +2,7 @@
 #include "kernel/links.hpp"
 
 #include <bpf/bpf.h>
+#include <fmt/format.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -30,6 +31,21 @@ std::uint32_t program_id(int prog_fd) {
     __u32 size = sizeof(info);
     if (prog_fd < 0 || bpf_obj_get_info_by_fd(prog_fd, &info, &size) != 0) return 0;
     return info.id;
+}
+
+std::string program_tag(int prog_fd) {
+    bpf_prog_info info{};
+    __u32 size = sizeof(info);
+    if (prog_fd < 0 || bpf_obj_get_info_by_fd(prog_fd, &info, &size) != 0) return {};
+    std::string tag;
+    for (const auto byte : info.tag) tag += fmt::format("{:02x}", byte);
+    return tag;
+}
+
+std::string program_tag_of(std::uint32_t prog_id) {
+    if (prog_id == 0) return {};
+    const int fd = bpf_prog_get_fd_by_id(prog_id);
+    return fd < 0 ? std::string() : program_tag(UniqueFd(fd).get());
 }
 
 UniqueFd open_pin(const fs::path& path) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
@@ -20,6 +21,11 @@ struct LinkFacts {
 [[nodiscard]] std::optional<LinkFacts> link_facts(int link_fd);
 // Id of a loaded program; 0 when the descriptor is none.
 [[nodiscard]] std::uint32_t program_id(int prog_fd);
+
+// The kernel's hash of a program's instructions, in hex, map references left out: the same for
+// the same code over other maps. "" when there is no such program.
+[[nodiscard]] std::string program_tag(int prog_fd);
+[[nodiscard]] std::string program_tag_of(std::uint32_t prog_id);
 
 // The object pinned at `path`; invalid when there is none.
 [[nodiscard]] UniqueFd open_pin(const std::filesystem::path& path);

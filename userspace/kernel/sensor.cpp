@@ -12,10 +12,12 @@
 #include "kernel/generations.hpp"
 #include "kernel/interface_hooks.hpp"
 #include "kernel/lifecycle.hpp"
+#include "kernel/links.hpp"
 #include "kernel/map_access.hpp"
 #include "kernel/pin_directory.hpp"
 #include "kernel/rings.hpp"
 #include "kernel/socket_hooks.hpp"
+#include "kernel/twin.hpp"
 
 namespace portlid::kernel {
 
@@ -250,6 +252,19 @@ std::vector<HookState> Sensor::hooks() const {
 
 bool Sensor::conntrack_available() const {
     return impl_->programs.conntrack;
+}
+
+Result<TwinParts> Sensor::twin_parts() const {
+    auto parts = kernel::twin_parts(impl_->programs);
+    if (!parts) return parts;
+    for (const auto& state : impl_->interfaces.states()) {
+        if (!state.attached) continue;
+        parts->hooks[state.ifindex] =
+            *state.attached == AttachKind::Tc ? TwinHook::Tc : TwinHook::Xdp;
+        parts->tags[state.ifindex] =
+            program_tag_of(impl_->interfaces.ingress_program(state.ifindex));
+    }
+    return parts;
 }
 
 std::array<int, 2> Sensor::ring_fds() const {

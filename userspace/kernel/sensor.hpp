@@ -29,6 +29,8 @@
 
 namespace portlid::kernel {
 
+struct TwinParts;
+
 enum class AttachKind : std::uint8_t { Auto, Native, Generic, Tc };
 [[nodiscard]] const char* to_string(AttachKind kind);  // "auto", "native", "generic", "tc"
 
@@ -133,6 +135,9 @@ public:
     void verify_links();
     [[nodiscard]] std::vector<HookState> hooks() const;
     [[nodiscard]] bool conntrack_available() const;
+
+    // What a twin of the attached ingress programs is made from; see twin.hpp.
+    [[nodiscard]] Result<TwinParts> twin_parts() const;
 
     // Delivers ring records in order of arrival; never blocks. Returns how many.
     using RecordSink = std::function<void(std::span<const std::byte>)>;

@@ -102,11 +102,6 @@ Bytes ipv6_packet(const Probe& probe, const Bytes& payload) {
     return out;
 }
 
-Bytes packet_of(const Probe& probe) {
-    return is_v4(probe) ? ipv4_packet(probe, transport(probe))
-                        : ipv6_packet(probe, transport(probe));
-}
-
 std::vector<ip_bytes> own_addresses(const HostTables& tables) {
     std::vector<ip_bytes> own;
     std::transform(tables.own.begin(), tables.own.end(), std::back_inserter(own),
@@ -144,6 +139,11 @@ IpAddress some_own_address(HostTables& tables, Family family) {
 }
 
 }  // namespace
+
+std::vector<std::uint8_t> probe_packet(const Probe& probe) {
+    return is_v4(probe) ? ipv4_packet(probe, transport(probe))
+                        : ipv6_packet(probe, transport(probe));
+}
 
 Judgement judge_frame(const CompiledPolicy& policy, const HostTables& tables, unsigned zone,
                       std::span<const std::uint8_t> bytes, bool layer3, std::uint64_t own_mac) {
@@ -188,7 +188,7 @@ Judgement judge_probe(const CompiledPolicy& policy, const HostTables& tables, co
     if (asked.destination.is_any())
         asked.destination = some_own_address(known, asked.source.family());
     if (asked.destination.family() != asked.source.family()) return {};
-    return judge_frame(policy, known, asked.zone, packet_of(asked), true);
+    return judge_frame(policy, known, asked.zone, probe_packet(asked), true);
 }
 
 }  // namespace portlid::policy

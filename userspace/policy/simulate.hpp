@@ -52,6 +52,12 @@ struct Probe {
 [[nodiscard]] Judgement judge_frame(const CompiledPolicy& policy, const HostTables& tables,
                                     unsigned zone, std::span<const std::uint8_t> frame,
                                     bool layer3 = false, std::uint64_t own_mac = 0);
+// The IP packet that a stranger would send; source and destination are of one family. Its ports
+// begin at ports_offset(): source port, destination port, in network order.
+[[nodiscard]] std::vector<std::uint8_t> probe_packet(const Probe& probe);
+[[nodiscard]] constexpr std::size_t ports_offset(Family family) {
+    return family == Family::IPv4 ? 20 : 40;
+}
 // Builds the frame for `probe` and judges it.
 [[nodiscard]] Judgement judge_probe(const CompiledPolicy& policy, const HostTables& tables,
                                     const Probe& probe);

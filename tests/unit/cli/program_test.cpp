@@ -79,7 +79,6 @@ TEST_F(Cli, SaysOfEveryLaterVerbThatItIsNotBuiltYetAndWhatToDoInstead) {
         {"allow", "80/tcp", "--from", "192.0.2.0/24", "--zone", "z", "--for", "1h"},
         {"set", "add", "home", "192.0.2.1", "--for", "1h"},
         {"audit", "--baseline", "f", "--exit-code"},
-        {"verify", "--nmap", "f"},
         {"export", "test", "siem"},
         {"top"},
         {"report", "--html", "f"},

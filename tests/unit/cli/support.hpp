@@ -43,8 +43,8 @@ public:
         asked.push_back(path);
         asked_socket = socket;
         if (refusal) return tl::unexpected<Error>(*refusal);
-        for (const auto& [prefix, body] : answers)
-            if (path.rfind(prefix, 0) == 0) return body;
+        for (auto known = answers.rbegin(); known != answers.rend(); ++known)  // longest first
+            if (path.rfind(known->first, 0) == 0) return known->second;
         return fail("no sensor is running at " + socket, "sudo portlid run", ExitCode::NotRunning);
     }
     Result<std::string> post(const std::string&, const std::string& path,
