@@ -102,9 +102,6 @@ std::vector<LaterVerb> runtime_verbs() {
 
 std::vector<LaterVerb> policy_verbs() {
     return {
-        {{"schema", kGroup, "The policy's JSON schema", "  portlid policy schema"},
-         "policy/README.md describes the language",
-         {}},
         {{"export", kGroup, "The policy as aws-sg or ufw rules",
           "  portlid policy export ufw my.yaml"},
          "portlid policy show FILE",

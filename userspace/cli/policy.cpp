@@ -90,6 +90,7 @@ void add_policy(CLI::App& root, Context& context) {
                   &show, false);
     add_policy_test(parent, context);
     add_policy_diff(parent, context);
+    add_policy_schema(parent, context);
     add_later_policy(parent, context);
 }
 

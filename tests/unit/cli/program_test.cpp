@@ -83,7 +83,6 @@ TEST_F(Cli, SaysOfEveryLaterVerbThatItIsNotBuiltYetAndWhatToDoInstead) {
         {"export", "test", "siem"},
         {"top"},
         {"report", "--html", "f"},
-        {"policy", "schema"},
         {"policy", "export", "ufw", "f"},
     };
     for (const auto& words : rows) {
