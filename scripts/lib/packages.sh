@@ -6,7 +6,7 @@
 
 BUILD_PACKAGES=(
     g++ cmake ninja-build pkgconf clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev
-    libyaml-cpp-dev nlohmann-json3-dev libcurl4-openssl-dev libmicrohttpd-dev libmnl-dev
+    libyaml-cpp-dev libexpat1-dev nlohmann-json3-dev libcurl4-openssl-dev libmicrohttpd-dev libmnl-dev
     libspdlog-dev libfmt-dev libcli11-dev libexpected-dev libssl-dev iproute2
 )
 TEST_PACKAGES=(

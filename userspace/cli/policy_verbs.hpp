@@ -11,6 +11,7 @@ namespace portlid::cli {
 
 void add_policy_test(CLI::App& parent, Context& context);
 void add_policy_schema(CLI::App& parent, Context& context);
+void add_policy_export(CLI::App& parent, Context& context);
 void add_policy_diff(CLI::App& parent, Context& context);
 
 }  // namespace portlid::cli

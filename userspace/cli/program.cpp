@@ -137,6 +137,7 @@ std::unique_ptr<CLI::App> make_tree(Context& context) {
     add_explain(*tree, context);
     add_doctor(*tree, context);
     add_policy(*tree, context);
+    add_import(*tree, context);
     add_detach(*tree, context);
     add_version(*tree, context);
     add_completion(*tree, context);
