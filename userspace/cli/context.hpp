@@ -68,11 +68,11 @@ void add_policy(CLI::App& root, Context& context);
 void add_rollout(CLI::App& root, Context& context);
 void add_bans(CLI::App& root, Context& context);
 void add_openings(CLI::App& root, Context& context);
+void add_import(CLI::App& root, Context& context);
 void add_detach(CLI::App& root, Context& context);
 void add_version(CLI::App& root, Context& context);
 void add_completion(CLI::App& root, Context& context);
 // The verbs of the contract that say that they are not built yet.
 void add_later(CLI::App& root, Context& context);
-void add_later_policy(CLI::App& policy, Context& context);
 
 }  // namespace portlid::cli

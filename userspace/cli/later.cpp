@@ -34,10 +34,6 @@ std::vector<LaterVerb> rollout_verbs() {
           "  portlid learn --since 24h"},
          "read portlid events --verdict would_drop and write the services by hand",
          {{"--since", "DURATION", "How far back"}}},
-        {{"import", kGroup, "A policy from ufw, firewalld, aws-sg or compose",
-          "  portlid import ufw"},
-         "begin with policy/default.yaml and the examples beside it",
-         {{"KIND", "", "ufw, firewalld, aws-sg or compose", true}, {"FILE", "", "What to read"}}},
     };
 }
 
@@ -53,18 +49,6 @@ std::vector<LaterVerb> runtime_verbs() {
         {{"report", kGroup, "One self-contained page", "  portlid report --html page.html"},
          "portlid ports -o csv",
          {{"--html", "FILE", "Where to write it"}}},
-    };
-}
-
-std::vector<LaterVerb> policy_verbs() {
-    return {
-        {{"schema", kGroup, "The policy's JSON schema", "  portlid policy schema"},
-         "policy/README.md describes the language",
-         {}},
-        {{"export", kGroup, "The policy as aws-sg or ufw rules",
-          "  portlid policy export ufw my.yaml"},
-         "portlid policy show FILE",
-         {{"KIND", "", "aws-sg or ufw", true}, {"FILE", "", "The policy", true}}},
     };
 }
 
@@ -104,10 +88,6 @@ void add_one(CLI::App& parent, Context& context, const std::string& prefix,
 void add_later(CLI::App& root, Context& context) {
     for (const auto& verb : rollout_verbs()) add_one(root, context, "portlid ", verb);
     for (const auto& verb : runtime_verbs()) add_one(root, context, "portlid ", verb);
-}
-
-void add_later_policy(CLI::App& policy, Context& context) {
-    for (const auto& verb : policy_verbs()) add_one(policy, context, "portlid policy ", verb);
 }
 
 }  // namespace portlid::cli

@@ -90,7 +90,8 @@ void add_policy(CLI::App& root, Context& context) {
                   &show, false);
     add_policy_test(parent, context);
     add_policy_diff(parent, context);
-    add_later_policy(parent, context);
+    add_policy_schema(parent, context);
+    add_policy_export(parent, context);
 }
 
 Error invalid_policy(const std::string& file) {

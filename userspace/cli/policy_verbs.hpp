@@ -10,6 +10,8 @@ namespace portlid::cli {
 [[nodiscard]] Error invalid_policy(const std::string& file);
 
 void add_policy_test(CLI::App& parent, Context& context);
+void add_policy_schema(CLI::App& parent, Context& context);
+void add_policy_export(CLI::App& parent, Context& context);
 void add_policy_diff(CLI::App& parent, Context& context);
 
 }  // namespace portlid::cli

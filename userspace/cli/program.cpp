@@ -141,6 +141,7 @@ std::unique_ptr<CLI::App> make_tree(Context& context) {
     add_rollout(*tree, context);
     add_openings(*tree, context);
     add_bans(*tree, context);
+    add_import(*tree, context);
     add_detach(*tree, context);
     add_version(*tree, context);
     add_completion(*tree, context);

@@ -72,7 +72,6 @@ TEST_F(Cli, SaysOfEveryLaterVerbThatItIsNotBuiltYetAndWhatToDoInstead) {
         {"rollback", "1"},
         {"mode", "enforce", "--zone", "public", "--rule", "r", "--for", "1h"},
         {"learn", "--since", "1d"},
-        {"import", "ufw"},
         {"ban", "192.0.2.1/32", "--for", "10m", "--reason", "x y", "--force"},
         {"unban", "192.0.2.1"},
         {"bans"},
@@ -82,8 +81,6 @@ TEST_F(Cli, SaysOfEveryLaterVerbThatItIsNotBuiltYetAndWhatToDoInstead) {
         {"export", "test", "siem"},
         {"top"},
         {"report", "--html", "f"},
-        {"policy", "schema"},
-        {"policy", "export", "ufw", "f"},
     };
     for (const auto& words : rows) {
         SCOPED_TRACE(testing::PrintToString(words));
