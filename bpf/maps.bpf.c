@@ -41,6 +41,15 @@
 //                 within their periods. Full: see lib/limit.h.
 // limit_seeds     one struct limit_seed. Writer: userspace, when the map is new. Reader:
 //                 limits.bpf.c. Never full (an array).
+// trie_nodes      key see TRIE_CHUNKS, value a map of one struct trie_chunk (256 KiB). Writer:
+//                 kernel/inner_maps. Reader: ingress, egress. Four slots for at most three images
+//                 in use; a list costs what it needs. Full: the policy is refused.
+// local_addresses key struct ip_bytes, presence counts. Writer: kernel/own_addresses. Reader:
+//                 ingress, where own_buckets sends it. 4096. Full: an error that says so.
+// own_buckets     key hash_address() low bits, value struct own_bucket. Writer:
+// kernel/own_addresses.
+//                 Reader: ingress. 256 x 3 addresses, 16 KiB: stays in the first-level cache.
+//                 Full: the bucket says so, and local_addresses is asked.
 // packet_scratch  per CPU, one struct packet_facts a program. Writer and reader: that program.
 // Never full.
 #define PORTLID_DEFINE_MAPS

@@ -25,7 +25,29 @@ ABI_SIZE(struct interface_config, 16);
 #define POLICY_SLOTS 2u
 #define TRIE_SLOTS 4u
 
+// trie_nodes: index = trie slot * TRIE_CHUNKS + node / TRIE_CHUNK_NODES. Nodes lie in chunks of one
+// fixed size because only such arrays are read without a helper call (an array that may differ in
+// size from its template is not inlined: ~30 ns a level). What an image does not use may point
+// anywhere.
+#define TRIE_CHUNK_NODES 4096u  // power of two; 256 KiB
+#define TRIE_CHUNKS 2048u       // of one image: 8 million nodes
+struct trie_chunk {
+    struct trie_node nodes[TRIE_CHUNK_NODES];
+};
+ABI_SIZE(struct trie_chunk, 262144);
+
 // local_addresses: presence = this host owns the address (v4-mapped for IPv4).
+// own_buckets: the same, for look-ups without a helper call. Index = hash_address(address), low
+// bits; an empty place is all zero, which no host owns. What did not fit is only in
+// local_addresses, and `more` says so.
+#define OWN_BUCKETS 256u  // power of two
+#define OWN_PLACES 3u
+struct own_bucket {
+    struct ip_bytes addresses[OWN_PLACES];
+    __u64 more;  // 1 = ask local_addresses too
+    __u64 reserved;
+};
+ABI_SIZE(struct own_bucket, 64);
 // networks: longest prefix of v4-mapped space -> what lives there.
 #define NETWORK_CONNECTED 1u  // on-link prefix: an unknown address counts as own
 #define NETWORK_CONTAINER 2u  // behind a bridge that a container engine owns

@@ -55,9 +55,19 @@ static __always_inline __u64 boot_time_ns(const struct frame* frame) {
     return bpf_ktime_get_boot_ns();
 }
 
+// Twice a packet, so one inlined load of a cache line that stays hot, instead of a hash look-up.
 static __always_inline int own_address(const struct frame* frame, const struct ip_bytes* address) {
+    __u32 index = hash_address(address) & (OWN_BUCKETS - 1);
+    const struct own_bucket* bucket = bpf_map_lookup_elem(&own_buckets, &index);
+    __u64 wanted[2], place[2];
     (void)frame;
-    return bpf_map_lookup_elem(&local_addresses, address) != 0;
+    __builtin_memcpy(wanted, address->bytes, 16);
+    if (!bucket || !(wanted[0] | wanted[1])) return 0;
+    for (__u32 i = 0; i < OWN_PLACES; i++) {
+        __builtin_memcpy(place, bucket->addresses[i].bytes, 16);
+        if (place[0] == wanted[0] && place[1] == wanted[1]) return 1;
+    }
+    return bucket->more && bpf_map_lookup_elem(&local_addresses, address) != 0;
 }
 
 static __always_inline __u32 network_kind(const struct frame* frame,
@@ -77,13 +87,15 @@ static __always_inline __u64 flow_last_egress_ns(const struct frame* frame,
 
 static __always_inline __u32 trie_child(const struct frame* frame, const struct policy_image* image,
                                         __u32 node, __u32 nibble) {
-    __u32 slot = image->head.trie_slot;
-    void* nodes = bpf_map_lookup_elem(&trie_nodes, &slot);
-    struct trie_node* found;
+    __u32 index = image->head.trie_slot * TRIE_CHUNKS + node / TRIE_CHUNK_NODES;
+    void* inner = bpf_map_lookup_elem(&trie_nodes, &index);
+    const struct trie_chunk* chunk;
+    __u32 zero = 0;
     (void)frame;
-    if (!nodes) return TRIE_LEAF;
-    found = bpf_map_lookup_elem(nodes, &node);
-    return found ? found->child[nibble & (TRIE_FANOUT - 1)] : TRIE_LEAF;
+    if (!inner) return TRIE_LEAF;
+    chunk = bpf_map_lookup_elem(inner, &zero);
+    if (!chunk) return TRIE_LEAF;
+    return chunk->nodes[bounded(node, TRIE_CHUNK_NODES)].child[bounded(nibble, TRIE_FANOUT)];
 }
 
 // One more use of bucket `index` in window `window`; 1 while fewer than `limit` were taken. The

@@ -28,6 +28,19 @@ protected:
         if (bpf_map_lookup_elem(inner.get(), &zero, image.get()) != 0) return nullptr;
         return image;
     }
+    static std::uint32_t chunk_id(const UniqueFd& tries, std::uint32_t slot, std::uint32_t chunk) {
+        const std::uint32_t index = slot * TRIE_CHUNKS + chunk;
+        std::uint32_t id = 0;
+        return bpf_map_lookup_elem(tries.get(), &index, &id) == 0 ? id : 0;
+    }
+    static std::unique_ptr<trie_chunk> chunk_in(const UniqueFd& tries, std::uint32_t slot,
+                                                std::uint32_t chunk) {
+        const UniqueFd inner(bpf_map_get_fd_by_id(chunk_id(tries, slot, chunk)));
+        auto out = std::make_unique<trie_chunk>();
+        const std::uint32_t zero = 0;
+        if (bpf_map_lookup_elem(inner.get(), &zero, out.get()) != 0) return nullptr;
+        return out;
+    }
 };
 
 TEST_F(PublishTest, TheFirstGenerationHasNoFallback) {
@@ -55,14 +68,27 @@ TEST_F(PublishTest, TheTrieOfAGenerationIsWhatTheCompilerMade) {
     load();
     ASSERT_TRUE(sensor_->publish(policy_of(false)));
     const auto tries = map("trie_nodes");
-    const std::uint32_t slot = image_in(POLICY_SLOT_ACTIVE)->head.trie_slot;
-    std::uint32_t id = 0;
-    ASSERT_EQ(bpf_map_lookup_elem(tries.get(), &slot, &id), 0);
-    const UniqueFd inner(bpf_map_get_fd_by_id(id));
-    const std::uint32_t last = 699;
-    trie_node node{};
-    ASSERT_EQ(bpf_map_lookup_elem(inner.get(), &last, &node), 0);
-    EXPECT_EQ(node.child[5], TRIE_LEAF | 7U);
+    const auto chunk = chunk_in(tries, image_in(POLICY_SLOT_ACTIVE)->head.trie_slot, 0);
+    ASSERT_TRUE(chunk);
+    EXPECT_EQ(chunk->nodes[699].child[5], TRIE_LEAF | 7U);
+}
+
+TEST_F(PublishTest, ATrieOfSeveralChunksIsFoundWholeAndGivesWayToASmallerOne) {
+    load();
+    auto large = policy_of(false);
+    large.nodes.resize(2 * TRIE_CHUNK_NODES + 1);
+    large.nodes.back().child[0] = TRIE_LEAF | 9U;
+    ASSERT_TRUE(sensor_->publish(large));
+    const auto tries = map("trie_nodes");
+    const auto slot = image_in(POLICY_SLOT_ACTIVE)->head.trie_slot;
+    const auto last = chunk_in(tries, slot, 2);
+    ASSERT_TRUE(last);
+    EXPECT_EQ(last->nodes[0].child[0], TRIE_LEAF | 9U);
+    // Slots come round after a few generations; the small trie then stands for the whole slot.
+    do ASSERT_TRUE(sensor_->publish(policy_of(false)));
+    while (image_in(POLICY_SLOT_ACTIVE)->head.trie_slot != slot);
+    EXPECT_EQ(chunk_in(tries, slot, 0)->nodes[699].child[5], TRIE_LEAF | 7U);
+    EXPECT_EQ(chunk_id(tries, slot, 2), chunk_id(tries, slot, 0)) << "the old chunk is still held";
 }
 
 TEST_F(PublishTest, NobodyCanWriteIntoAPublishedImage) {
@@ -106,6 +132,35 @@ TEST_F(PublishTest, LocalAddressesBecomeExactlyWhatWasAsked) {
     for (const auto& key : map_keys<ip_bytes>(table.get(), 100))
         present.insert(IpAddress::from_bytes(key));
     EXPECT_EQ(present, (std::set<IpAddress>{b, c}));
+}
+
+TEST_F(PublishTest, ThousandsOfOwnAddressesAreAllFoundByThePrograms) {
+    load();
+    std::set<IpAddress> many;
+    for (std::uint32_t i = 1; i <= 3000; ++i) many.insert(IpAddress::from_v4(&i));
+    ASSERT_TRUE(sensor_->set_local_addresses(many));
+    const auto buckets = map("own_buckets");
+    std::size_t placed = 0;
+    bool overflow = false;
+    for (std::uint32_t i = 0; i < OWN_BUCKETS; ++i) {
+        own_bucket bucket{};
+        ASSERT_EQ(bpf_map_lookup_elem(buckets.get(), &i, &bucket), 0);
+        overflow = overflow || bucket.more != 0;
+        for (const auto& place : bucket.addresses)
+            if (many.contains(IpAddress::from_bytes(place))) ++placed;
+    }
+    EXPECT_GT(placed, 700U);
+    EXPECT_TRUE(overflow);
+    ASSERT_TRUE(sensor_->set_local_addresses({*many.begin()}));
+    placed = 0;
+    for (std::uint32_t i = 0; i < OWN_BUCKETS; ++i) {
+        own_bucket bucket{};
+        ASSERT_EQ(bpf_map_lookup_elem(buckets.get(), &i, &bucket), 0);
+        EXPECT_EQ(bucket.more, 0U);
+        for (const auto& place : bucket.addresses)
+            if (many.contains(IpAddress::from_bytes(place))) ++placed;
+    }
+    EXPECT_EQ(placed, 1U);
 }
 
 TEST_F(PublishTest, MoreAddressesThanTheMapHoldsIsAnErrorThatSaysSo) {

@@ -16,20 +16,10 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "kernel/enforcement.hpp"
+#include "kernel/inner_maps.hpp"
 #include "policy/compile.hpp"
 
 namespace portlid::kernel {
-
-// What an inner map must look like for the kernel to accept it; taken from the outer map's
-// template before it is loaded (libbpf drops the template then).
-struct InnerShape {
-    bpf_map_type type = BPF_MAP_TYPE_ARRAY;
-    std::uint32_t key_size = 0;
-    std::uint32_t value_size = 0;
-    std::uint32_t max_entries = 0;
-    std::uint32_t flags = 0;
-};
-[[nodiscard]] InnerShape inner_shape(const bpf_map* outer);
 
 class Generations {
 public:
@@ -55,7 +45,6 @@ private:
     [[nodiscard]] const Slot& deciding() const;
     [[nodiscard]] Result<Slot> read_slot(std::uint32_t index) const;
     [[nodiscard]] Result<Slot> make_image(const policy::CompiledPolicy& policy) const;
-    [[nodiscard]] Result<UniqueFd> make_trie(const std::vector<trie_node>& nodes) const;
     [[nodiscard]] Result<> point(int outer_fd, std::uint32_t index, int inner_fd) const;
     [[nodiscard]] std::uint32_t free_trie_slot() const;
     [[nodiscard]] Result<> switch_to(const Slot& fresh);

@@ -13,6 +13,7 @@
 #include "kernel/interface_hooks.hpp"
 #include "kernel/lifecycle.hpp"
 #include "kernel/map_access.hpp"
+#include "kernel/own_addresses.hpp"
 #include "kernel/pin_directory.hpp"
 #include "kernel/rings.hpp"
 #include "kernel/socket_hooks.hpp"
@@ -173,10 +174,9 @@ Result<std::uint64_t> Sensor::publish(const policy::CompiledPolicy& policy) {
 }
 
 Result<> Sensor::set_local_addresses(const std::set<IpAddress>& addresses) {
-    std::map<ip_bytes, std::uint32_t, LessBytes> wanted;
-    for (const auto& address : addresses) wanted[address.to_bytes()] = 1;
-    return sync_map(impl_->map("local_addresses"), wanted, impl_->map_room("local_addresses"),
-                    "this host's addresses");
+    return write_own_addresses({impl_->map("local_addresses"), impl_->map("own_buckets"),
+                                impl_->map_room("local_addresses")},
+                               addresses);
 }
 
 Result<> Sensor::set_networks(const std::map<Cidr, std::uint32_t>& networks) {
