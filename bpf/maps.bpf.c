@@ -24,8 +24,7 @@
 //                 Writer: lib/emit.h. Reader: kernel, once a second. Never full (an array).
 // health          per CPU, key enum health_counter, value u64. Writers: every program.
 //                 Reader: kernel, once a second. Never full (an array).
-// existing_flows  key struct flow_key, value struct existing_flow. Writer: userspace, just before
-// and
+// existing_flows  key struct flow_key, value struct existing_flow. Writer: userspace, before and
 //                 after a policy in which a zone begins to enforce. Reader: ingress, only for a
 //                 TCP packet without SYN that would really be dropped. 65536 connections open to
 //                 closed ports at a flip are far above any host we know; not preallocated. Full:
@@ -34,24 +33,25 @@
 //                 hits. Reader: ingress, only where table_sizes[bans] is not 0 and the packet would
 //                 otherwise pass. 65536 entries; a longer list belongs into a deny set, which is
 //                 compiled. Full: the ban is refused with an error.
-// table_sizes     key TABLE_*, value u64. Writer: userspace. Reader: ingress. Never full (an
-// array). limits          key set number (low bits of the keyed hash), value struct limit_set under
-// its
+// table_sizes     key TABLE_*, value u64. Writer: userspace. Reader: ingress. Never full: an array.
+// limits          key set number (low bits of the keyed hash), value struct limit_set under its
 //                 lock. Writer and reader: limits.bpf.c. 4096 sets of 4 = 1.1 MiB: 16384 sources
 //                 within their periods. Full: see lib/limit.h.
-// limit_seeds     one struct limit_seed. Writer: userspace, when the map is new. Reader:
-//                 limits.bpf.c. Never full (an array).
+// limit_seeds     one struct limit_seed, the key of `limits` and `flows`. Writer: userspace, when
+//                 the map is new. Readers: limits.bpf.c, ingress, egress. Never full (an array).
 // trie_nodes      key see TRIE_CHUNKS, value a map of one struct trie_chunk (256 KiB). Writer:
 //                 kernel/inner_maps. Reader: ingress, egress. Four slots for at most three images
 //                 in use; a list costs what it needs. Full: the policy is refused.
 // local_addresses key struct ip_bytes, presence counts. Writer: kernel/own_addresses. Reader:
 //                 ingress, where own_buckets sends it. 4096. Full: an error that says so.
-// own_buckets     key hash_address() low bits, value struct own_bucket. Writer:
-// kernel/own_addresses.
-//                 Reader: ingress. 256 x 3 addresses, 16 KiB: stays in the first-level cache.
-//                 Full: the bucket says so, and local_addresses is asked.
+// own_buckets     key low bits of hash_address(), value struct own_bucket. Writer:
+//                 kernel/own_addresses. Reader: ingress. 256 x 3 addresses, 16 KiB: stays in the
+//                 first-level cache. Full: the bucket says so, and local_addresses is asked.
+// flows           key bucket number, value struct flow_bucket. Writers: egress, seed_flow; ingress
+//                 sets bits of `used`. Reader: ingress. 32768 x 5 places, 2 MiB. Full: see
+//                 lib/flow_table.h; the entry used least goes, and conntrack may still know it.
 // packet_scratch  per CPU, one struct packet_facts a program. Writer and reader: that program.
-// Never full.
+//                 Never full.
 #define PORTLID_DEFINE_MAPS
 #include "lib/maps.h"
 

@@ -69,12 +69,22 @@ struct flow_key {
     __u8 reserved[3];
 };
 ABI_SIZE(struct flow_key, 40);
-#define FLOW_SLOTS 65536u
 #define ASKED_FIRST_SLOTS 16384u  // asked_first: same key, value u64 boot time of the last question
-struct flow_state {
-    __u64 last_egress_boot_ns;
+#define FLOW_BUCKETS 32768u       // power of two
+#define FLOW_PLACES 5u
+struct flow_bucket {
+    __u64 tags[FLOW_PLACES];    // keyed hash of a flow_key, see lib/flow_table.h; 0 = free
+    __u32 seen_s[FLOW_PLACES];  // boot time in seconds, rounded down, of our last packet
+    __u32 used;                 // bit n: ingress met a reply to place n since it was last spared
 };
-ABI_SIZE(struct flow_state, 8);
+ABI_SIZE(struct flow_bucket, 64);
+// What userspace hands to the program seed_flow: a flow that was open before the sensor.
+struct flow_seed {
+    struct flow_key key;
+    __u32 age_s;  // since our last packet
+    __u32 reserved;
+};
+ABI_SIZE(struct flow_seed, 48);
 
 // existing_flows: TCP flows (keyed like `flows`) that were open when a zone began to enforce.
 struct existing_flow {
@@ -122,7 +132,8 @@ struct limit_set {
     struct limit_cell cells[LIMIT_WAYS];
 };
 ABI_SIZE(struct limit_set, 272);
-// limit_seed: one entry, random, written by whoever makes the map.
+// limit_seeds: one entry, random, written by whoever makes the map; the key of `flows` and
+// `limits`.
 struct limit_seed {
     __u64 words[2];
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lib/emit.h"
+#include "lib/flow_table.h"
 #include "lib/hash.h"
 #include "lib/limit.h"
 
@@ -78,11 +79,36 @@ static __always_inline __u32 network_kind(const struct frame* frame,
     return kind ? *kind : 0;
 }
 
+// 0 = the table has no seed yet, so nothing was ever put into it.
+static __always_inline __u64 flow_tag_of(const struct flow_key* key) {
+    __u32 zero = 0;
+    const struct limit_seed* seed = bpf_map_lookup_elem(&limit_seeds, &zero);
+    return seed && (seed->words[0] | seed->words[1]) ? flow_tag(seed, key) : 0;
+}
+
+static __always_inline struct flow_bucket* flow_bucket_at(__u32 index) {
+    return bpf_map_lookup_elem(&flows, &index);
+}
+
+// When `tag` was last seen to leave, to the end of that second; 0 = not in this bucket. Marks it
+// as used.
+static __always_inline __u64 flow_in_bucket(struct flow_bucket* bucket, __u64 tag) {
+    if (!bucket) return 0;
+    for (__u32 i = 0; i < FLOW_PLACES; i++) {
+        if (bucket->tags[i] != tag) continue;
+        if (!(bucket->used >> i & 1u)) __sync_fetch_and_or(&bucket->used, 1u << i);
+        return (bucket->seen_s[i] + 1ull) * 1000000000ull - 1;
+    }
+    return 0;
+}
+
 static __always_inline __u64 flow_last_egress_ns(const struct frame* frame,
                                                  const struct flow_key* key) {
-    struct flow_state* flow = bpf_map_lookup_elem(&flows, key);
+    __u64 tag = flow_tag_of(key), last;
     (void)frame;
-    return flow ? flow->last_egress_boot_ns : 0;
+    if (!tag) return 0;
+    last = flow_in_bucket(flow_bucket_at(flow_bucket_one(tag)), tag);
+    return last ? last : flow_in_bucket(flow_bucket_at(flow_bucket_two(tag)), tag);
 }
 
 static __always_inline __u32 trie_child(const struct frame* frame, const struct policy_image* image,

@@ -137,10 +137,10 @@ struct networks_map {
 };
 
 struct flows_map {
-    __uint(type, BPF_MAP_TYPE_LRU_HASH);
-    __uint(max_entries, FLOW_SLOTS);
-    __type(key, struct flow_key);
-    __type(value, struct flow_state);
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, FLOW_BUCKETS);
+    __type(key, __u32);
+    __type(value, struct flow_bucket);
 };
 
 struct asked_first_map {

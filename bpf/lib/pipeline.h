@@ -119,7 +119,7 @@ static __always_inline int flow_is_live(const struct frame* frame, const struct 
     __u64 last = flow_last_egress_ns(frame, key);
     if (!last) return 0;
     if (key->protocol == PROTOCOL_TCP) return 1;  // lives until it is displaced: no clock needed
-    return boot_time_ns(frame) - last <= idle_limit_ns(key->protocol);
+    return boot_time_ns(frame) <= last + idle_limit_ns(key->protocol);
 }
 
 // The key of the flow that `facts`, coming in, belongs to.

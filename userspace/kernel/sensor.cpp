@@ -62,7 +62,7 @@ Result<Bans> open_bans(const LoadedPrograms& programs) {
     return Bans::open(programs.map("bans"), programs.map("table_sizes"), room_of(programs, "bans"));
 }
 
-// Once in the life of the maps: later runs go on with the same table of tries.
+// Once in the life of the maps: later runs go on with the same flows and tries.
 Result<> seed_limits(int map_fd) {
     const std::uint32_t zero = 0;
     limit_seed seed{};
@@ -71,7 +71,7 @@ Result<> seed_limits(int map_fd) {
     if (::getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
         return fail_errno("cannot get random bytes", errno);
     if (const int error = bpf_map_update_elem(map_fd, &zero, &seed, BPF_ANY); error != 0)
-        return fail_errno("cannot seed the table of limits", -error);
+        return fail_errno("cannot make the key of the tables", -error);
     return {};
 }
 
@@ -186,13 +186,16 @@ Result<> Sensor::set_networks(const std::map<Cidr, std::uint32_t>& networks) {
     return sync_map(impl_->map("networks"), wanted, impl_->map_room("networks"), "the networks");
 }
 
-Result<> Sensor::seed_flows(std::span<const flow_key> flows) {
-    const flow_state seen{boot_now().ns};
-    const int map = impl_->map("flows");
+Result<> Sensor::seed_flows(std::span<const flow_key> flows, std::chrono::seconds age) {
+    const int program = impl_->programs.program("seed_flow");
     for (const auto& flow : flows) {
-        // One that egress wrote meanwhile is fresher.
-        const int error = bpf_map_update_elem(map, &flow, &seen, BPF_NOEXIST);
-        if (error != 0 && error != -EEXIST) return fail_errno("cannot seed the flow table", -error);
+        flow_seed seed{flow, static_cast<std::uint32_t>(age.count()), 0};
+        LIBBPF_OPTS(bpf_test_run_opts, options);
+        options.ctx_in = &seed;
+        options.ctx_size_in = sizeof(seed);
+        if (const int error = bpf_prog_test_run_opts(program, &options); error != 0)
+            return fail_errno("cannot seed the flow table", -error);
+        if (options.retval != 0) return fail("the flow table takes no more entries");
     }
     return {};
 }
