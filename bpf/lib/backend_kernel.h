@@ -47,8 +47,17 @@ static __always_inline int frame_read(const struct frame* frame, __u32 offset, v
         __builtin_memcpy(__builtin_assume_aligned(to, 8), __builtin_assume_aligned(at, 8), size);
         return 0;
     }
-    if (offset + size > frame->length_bytes) return -1;
     return load_bytes(frame->context, offset, to, size) ? -1 : 0;
+}
+
+// A helper call for XDP (~12 ns where returns are guarded against speculation), so it is asked only
+// by packets that do not fit into the linear part.
+static __always_inline __u32 frame_length(const struct frame* frame) {
+#ifdef PORTLID_XDP
+    return (__u32)bpf_xdp_get_buff_len(frame->context);
+#else
+    return frame->length_bytes;
+#endif
 }
 
 static __always_inline __u64 boot_time_ns(const struct frame* frame) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "abi/maps.h"
 #include "kernel/map_access.hpp"
 #include "lib/hash.h"
 

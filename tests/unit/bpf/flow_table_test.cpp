@@ -83,8 +83,9 @@ TEST(FlowTable, AFlowThatIsThereIsRenewedNotDoubled) {
     unsigned held = 0;
     for (const auto& bucket : table.buckets)
         for (unsigned i = 0; i < FLOW_PLACES; ++i) {
-            held += bucket.tags[i] != 0 ? 1 : 0;
-            if (bucket.tags[i] != 0) EXPECT_EQ(bucket.seen_s[i], 9U);
+            if (bucket.tags[i] == 0) continue;
+            ++held;
+            EXPECT_EQ(bucket.seen_s[i], 9U);
         }
     EXPECT_EQ(held, 1U);
 }
