@@ -231,7 +231,7 @@ std::vector<Case> state_cases(Portlid& portlid) {
               tcp_to(false, 24, test::kSyn), unchanged(), REASON_limited, 0.99);
     make.pass("limit_many", "limited service, new sources", tcp_to(false, 24, test::kSyn),
               any_source_v4(), REASON_allowed);
-    const wrap_config banned{WRAP_SOURCE | WRAP_PORTS, 0, {203, 0, 113}, {0, 0, 0, 0xff}};
+    const wrap_config banned{WRAP_SOURCE | WRAP_PORTS, 0, {198, 51, 100}, {0, 0, 0, 0xff}};
     make.drop("banned", "open port, banned source", tcp_to(false, 80, test::kSyn), banned,
               REASON_banned);
     return std::move(make.cases);
