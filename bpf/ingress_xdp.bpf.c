@@ -12,7 +12,7 @@ int ingress_xdp(struct xdp_md* context) {
         .data_end = (void*)(long)context->data_end,
         .context = context,
     };
-    frame.length_bytes = (__u32)bpf_xdp_get_buff_len(context);
+    frame.length_bytes = (__u32)(frame.data_end - frame.data);
     return ingress(&frame, context->ingress_ifindex) == VERDICT_drop ? XDP_DROP : XDP_PASS;
 }
 

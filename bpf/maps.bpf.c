@@ -29,17 +29,8 @@
 //                 64 slots, opened by ifindex with 8 probes. Full: the interface is not attached.
 // policy_slots    key POLICY_SLOT_*, value a map of one struct policy_image, frozen. Writer:
 //                 userspace, one pointer write a policy. Readers: ingress, egress. Never full.
-// trie_nodes      key image.trie_slot, value an array of struct trie_node, frozen. Writer:
-//                 userspace. Readers: ingress, egress. Never full: four slots for two generations.
-// local_addresses key struct ip_bytes, value 1. Writer: userspace. Reader: ingress. 4096 addresses.
-//                 Full: an error at start, later a sensor.degraded; an unknown address of a
-//                 connected prefix counts as own all the same.
 // networks        key struct network_key, value NETWORK_*. Writer: userspace. Reader: ingress. 4096
 //                 prefixes. Full: as local_addresses.
-// flows, forwarded_flows   key struct flow_key, value struct flow_state. Writer: egress (and, once,
-//                 the seed): by whether a packet was made here or only forwarded, so that a
-//                 container's flood pushes out none of the host's. Reader: ingress. 65536 flows
-//                 each. Full: the least recently used goes; its next reply is conntrack's matter.
 // asked_first     key struct flow_key, value u64 boot time of the last question. Writer: ingress,
 //                 for UDP and the like that a later policy may refuse. Reader: egress. 16384
 //                 dialogues. Full: the least recently used goes, and an answer that comes only then
@@ -52,8 +43,7 @@
 // report_gates    per CPU, one struct report_gate. Writer and reader: ingress. Never full.
 // budgets, event_budgets   key bucket (a hash of the source), value window << 32 | count. Writer
 //                 and reader: ingress. 16384 buckets: sources that share one share its budget.
-// existing_flows  key struct flow_key, value struct existing_flow. Writer: userspace, just before
-// and
+// existing_flows  key struct flow_key, value struct existing_flow. Writer: userspace, before and
 //                 after a policy in which a zone begins to enforce. Reader: ingress, only for a
 //                 TCP packet without SYN that would really be dropped. 65536 connections open to
 //                 closed ports at a flip are far above any host we know; not preallocated. Full:
@@ -62,15 +52,27 @@
 //                 hits. Reader: ingress, only where table_sizes[bans] is not 0 and the packet would
 //                 otherwise pass. 65536 entries; a longer list belongs into a deny set, which is
 //                 compiled. Full: the ban is refused with an error.
-// table_sizes     key TABLE_*, value u64. Writer: userspace. Reader: ingress. Never full (an
-// array). limits          key set number (low bits of the keyed hash), value struct limit_set under
-// its
+// table_sizes     key TABLE_*, value u64. Writer: userspace. Reader: ingress. Never full: an array.
+// limits          key set number (low bits of the keyed hash), value struct limit_set under its
 //                 lock. Writer and reader: limits.bpf.c. 4096 sets of 4 = 1.1 MiB: 16384 sources
 //                 within their periods. Full: see lib/limit.h.
-// limit_seeds     one struct limit_seed. Writer: userspace, when the map is new. Reader:
-//                 limits.bpf.c. Never full (an array).
+// limit_seeds     one struct limit_seed, the key of `limits` and `flows`. Writer: userspace, when
+//                 the map is new. Readers: limits.bpf.c, ingress, egress. Never full (an array).
+// trie_nodes      key see TRIE_CHUNKS, value a map of one struct trie_chunk (256 KiB). Writer:
+//                 kernel/inner_maps. Reader: ingress, egress. Nine slots for at most eight images
+//                 in use; a list costs what it needs. Full: the policy is refused.
+// local_addresses key struct ip_bytes, presence counts. Writer: kernel/own_addresses. Reader:
+//                 ingress, where own_buckets sends it. 4096. Full: an error that says so.
+// own_buckets     key low bits of hash_address(), value struct own_bucket. Writer:
+//                 kernel/own_addresses. Reader: ingress. 256 x 3 addresses, 16 KiB: stays in the
+//                 first-level cache. Full: the bucket says so, and local_addresses is asked.
+// flows, forwarded_flows   key bucket number, value struct flow_bucket. Writers: egress, seed_flow,
+//                 by whether a packet was made here or only forwarded, so that a container's flood
+//                 pushes out none of the host's; ingress sets bits of `used`. Reader: ingress. 32768
+//                 x 5 places, 2 MiB each. Full: see lib/flow_table.h; the entry used least goes,
+//                 and conntrack may still know it.
 // packet_scratch  per CPU, one struct packet_facts a program. Writer and reader: that program.
-// Never full.
+//                 Never full.
 #define PORTLID_DEFINE_MAPS
 #include "lib/maps.h"
 

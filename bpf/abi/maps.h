@@ -25,7 +25,29 @@ ABI_SIZE(struct interface_config, 16);
 #define POLICY_SLOTS 4u
 #define TRIE_SLOTS 9u  // those of two whole sets of slots, and one being written
 
+// trie_nodes: index = trie slot * TRIE_CHUNKS + node / TRIE_CHUNK_NODES. Nodes lie in chunks of one
+// fixed size because only such arrays are read without a helper call (an array that may differ in
+// size from its template is not inlined: ~30 ns a level). What an image does not use may point
+// anywhere.
+#define TRIE_CHUNK_NODES 4096u  // power of two; 256 KiB
+#define TRIE_CHUNKS 2048u       // of one image: 8 million nodes
+struct trie_chunk {
+    struct trie_node nodes[TRIE_CHUNK_NODES];
+};
+ABI_SIZE(struct trie_chunk, 262144);
+
 // local_addresses: presence = this host owns the address (v4-mapped for IPv4).
+// own_buckets: the same, for look-ups without a helper call. Index = hash_address(address), low
+// bits; an empty place is all zero, which no host owns. What did not fit is only in
+// local_addresses, and `more` says so.
+#define OWN_BUCKETS 256u  // power of two
+#define OWN_PLACES 3u
+struct own_bucket {
+    struct ip_bytes addresses[OWN_PLACES];
+    __u64 more;  // 1 = ask local_addresses too
+    __u64 reserved;
+};
+ABI_SIZE(struct own_bucket, 64);
 // networks: longest prefix of v4-mapped space -> what lives there.
 #define NETWORK_CONNECTED 1u  // on-link prefix: an unknown address counts as own
 #define NETWORK_CONTAINER 2u  // behind a bridge that a container engine owns
@@ -48,12 +70,23 @@ struct flow_key {
     __u8 reserved[3];
 };
 ABI_SIZE(struct flow_key, 40);
-#define FLOW_SLOTS 65536u
 #define ASKED_FIRST_SLOTS 16384u  // asked_first: same key, value u64 boot time of the last question
-struct flow_state {
-    __u64 last_egress_boot_ns;
+#define FLOW_BUCKETS 32768u       // power of two
+#define FLOW_PLACES 5u
+#define FLOW_SLOTS (FLOW_BUCKETS * FLOW_PLACES)  // of each of the two tables
+struct flow_bucket {
+    __u64 tags[FLOW_PLACES];    // keyed hash of a flow_key, see lib/flow_table.h; 0 = free
+    __u32 seen_s[FLOW_PLACES];  // boot time in seconds, rounded down, of our last packet
+    __u32 used;                 // bit n: ingress met a reply to place n since it was last spared
 };
-ABI_SIZE(struct flow_state, 8);
+ABI_SIZE(struct flow_bucket, 64);
+// What userspace hands to the program seed_flow: a flow that was open before the sensor.
+struct flow_seed {
+    struct flow_key key;
+    __u32 age_s;  // since our last packet
+    __u32 reserved;
+};
+ABI_SIZE(struct flow_seed, 48);
 
 // existing_flows: TCP flows (keyed like `flows`) that were open when a zone began to enforce.
 struct existing_flow {
@@ -102,7 +135,8 @@ struct limit_set {
     struct limit_cell cells[LIMIT_WAYS];
 };
 ABI_SIZE(struct limit_set, 272);
-// limit_seed: one entry, random, written by whoever makes the map.
+// limit_seeds: one entry, random, written by whoever makes the map; the key of `flows` and
+// `limits`.
 struct limit_seed {
     __u64 words[2];
 };

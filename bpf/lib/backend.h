@@ -14,8 +14,10 @@
 //   int   source_banned(frame, source)               1 = now
 //   __u64 existing_seen_ns(frame, key)               when the open flow was seen; 0 = never
 //   __u64 boot_time_ns(frame)
+//   __u32 frame_length(frame)                        bytes of the whole frame
 //
-// struct frame has at least: length_bytes, own_mac (low 48 bits, as on the wire, 0 = unknown),
+// struct frame has at least: length_bytes (what can be had without asking: of an XDP frame the
+// linear part, else the whole frame), own_mac (low 48 bits, as on the wire, 0 = unknown),
 // offloaded_vlan (TCI that the NIC took off, 0 = none), layer3 (no Ethernet header).
 #pragma once
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lib/emit.h"
+#include "lib/flow_table.h"
 #include "lib/hash.h"
 #include "lib/limit.h"
 
@@ -46,8 +47,17 @@ static __always_inline int frame_read(const struct frame* frame, __u32 offset, v
         __builtin_memcpy(__builtin_assume_aligned(to, 8), __builtin_assume_aligned(at, 8), size);
         return 0;
     }
-    if (offset + size > frame->length_bytes) return -1;
     return load_bytes(frame->context, offset, to, size) ? -1 : 0;
+}
+
+// A helper call for XDP (~12 ns where returns are guarded against speculation), so it is asked only
+// by packets that do not fit into the linear part.
+static __always_inline __u32 frame_length(const struct frame* frame) {
+#ifdef PORTLID_XDP
+    return (__u32)bpf_xdp_get_buff_len(frame->context);
+#else
+    return frame->length_bytes;
+#endif
 }
 
 static __always_inline __u64 boot_time_ns(const struct frame* frame) {
@@ -55,9 +65,19 @@ static __always_inline __u64 boot_time_ns(const struct frame* frame) {
     return bpf_ktime_get_boot_ns();
 }
 
+// Twice a packet, so one inlined load of a cache line that stays hot, instead of a hash look-up.
 static __always_inline int own_address(const struct frame* frame, const struct ip_bytes* address) {
+    __u32 index = hash_address(address) & (OWN_BUCKETS - 1);
+    const struct own_bucket* bucket = bpf_map_lookup_elem(&own_buckets, &index);
+    __u64 wanted[2], place[2];
     (void)frame;
-    return bpf_map_lookup_elem(&local_addresses, address) != 0;
+    __builtin_memcpy(wanted, address->bytes, 16);
+    if (!bucket || !(wanted[0] | wanted[1])) return 0;
+    for (__u32 i = 0; i < OWN_PLACES; i++) {
+        __builtin_memcpy(place, bucket->addresses[i].bytes, 16);
+        if (place[0] == wanted[0] && place[1] == wanted[1]) return 1;
+    }
+    return bucket->more && bpf_map_lookup_elem(&local_addresses, address) != 0;
 }
 
 static __always_inline __u32 network_kind(const struct frame* frame,
@@ -73,23 +93,56 @@ static __always_inline __u64 table_size(__u32 which) {
     return size ? *size : 0;
 }
 
+// 0 = the table has no seed yet, so nothing was ever put into it.
+static __always_inline __u64 flow_tag_of(const struct flow_key* key) {
+    __u32 zero = 0;
+    const struct limit_seed* seed = bpf_map_lookup_elem(&limit_seeds, &zero);
+    return seed && (seed->words[0] | seed->words[1]) ? flow_tag(seed, key) : 0;
+}
+
+// Bucket `index` of the host's flows, or of those that it only forwards.
+static __always_inline struct flow_bucket* flow_bucket_at(__u32 index, int forwarded) {
+    if (forwarded) return bpf_map_lookup_elem(&forwarded_flows, &index);
+    return bpf_map_lookup_elem(&flows, &index);
+}
+
+// When `tag` was last seen to leave, to the end of that second; 0 = not in this bucket. Marks it
+// as used.
+static __always_inline __u64 flow_in_bucket(struct flow_bucket* bucket, __u64 tag) {
+    if (!bucket) return 0;
+    for (__u32 i = 0; i < FLOW_PLACES; i++) {
+        if (bucket->tags[i] != tag) continue;
+        if (!(bucket->used >> i & 1u)) __sync_fetch_and_or(&bucket->used, 1u << i);
+        return (bucket->seen_s[i] + 1ull) * 1000000000ull - 1;
+    }
+    return 0;
+}
+
+static __always_inline __u64 flow_in_table(__u64 tag, int forwarded) {
+    __u64 last = flow_in_bucket(flow_bucket_at(flow_bucket_one(tag), forwarded), tag);
+    return last ? last : flow_in_bucket(flow_bucket_at(flow_bucket_two(tag), forwarded), tag);
+}
+
 static __always_inline __u64 flow_last_egress_ns(const struct frame* frame,
                                                  const struct flow_key* key) {
-    struct flow_state* flow = bpf_map_lookup_elem(&flows, key);
+    __u64 tag = flow_tag_of(key), last;
     (void)frame;
-    if (!flow && table_size(TABLE_FORWARDED)) flow = bpf_map_lookup_elem(&forwarded_flows, key);
-    return flow ? flow->last_egress_boot_ns : 0;
+    if (!tag) return 0;
+    last = flow_in_table(tag, 0);
+    return last || !table_size(TABLE_FORWARDED) ? last : flow_in_table(tag, 1);
 }
 
 static __always_inline __u32 trie_child(const struct frame* frame, const struct policy_image* image,
                                         __u32 node, __u32 nibble) {
-    __u32 slot = image->head.trie_slot;
-    void* nodes = bpf_map_lookup_elem(&trie_nodes, &slot);
-    struct trie_node* found;
+    __u32 index = image->head.trie_slot * TRIE_CHUNKS + node / TRIE_CHUNK_NODES;
+    void* inner = bpf_map_lookup_elem(&trie_nodes, &index);
+    const struct trie_chunk* chunk;
+    __u32 zero = 0;
     (void)frame;
-    if (!nodes) return TRIE_LEAF;
-    found = bpf_map_lookup_elem(nodes, &node);
-    return found ? found->child[nibble & (TRIE_FANOUT - 1)] : TRIE_LEAF;
+    if (!inner) return TRIE_LEAF;
+    chunk = bpf_map_lookup_elem(inner, &zero);
+    if (!chunk) return TRIE_LEAF;
+    return chunk->nodes[bounded(node, TRIE_CHUNK_NODES)].child[bounded(nibble, TRIE_FANOUT)];
 }
 
 // One more use of bucket `index` in window `window`; 1 while fewer than `limit` were taken. The

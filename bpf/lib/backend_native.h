@@ -61,6 +61,10 @@ static __always_inline int frame_read(const struct frame* frame, __u32 offset, v
     return 0;
 }
 
+static __always_inline __u32 frame_length(const struct frame* frame) {
+    return frame->length_bytes;
+}
+
 static __always_inline int own_address(const struct frame* frame, const struct ip_bytes* address) {
     for (__u32 i = 0; i < frame->tables->own_count; i++)
         if (memcmp(&frame->tables->own[i], address, sizeof(*address)) == 0) return 1;

@@ -12,8 +12,6 @@
 
 #include "lib/interface.h"
 
-#define FLOW_REFRESH_NS SECOND_NS
-
 static __always_inline void egress_key(const struct packet_facts* facts, struct flow_key* key) {
     __builtin_memset(key, 0, sizeof(*key));
     key->local = facts->source;
@@ -66,24 +64,33 @@ static __always_inline void note_forwarded(void) {
     if (used && !*used) *used = 1;
 }
 
-static __always_inline void write_flow(const struct flow_key* key, __u64 now, int forwarded) {
-    struct flow_state state = {now};
-    long failed;
-    if (forwarded) {
-        failed = bpf_map_update_elem(&forwarded_flows, key, &state, BPF_ANY);
-        note_forwarded();
-    } else {
-        failed = bpf_map_update_elem(&flows, key, &state, BPF_ANY);
-    }
-    if (failed)
+static __always_inline void write_flow(__u64 tag, __u64 now, int forwarded) {
+    struct flow_bucket* one = flow_bucket_at(flow_bucket_one(tag), forwarded);
+    struct flow_bucket* two = flow_bucket_at(flow_bucket_two(tag), forwarded);
+    int outcome;
+    if (!tag || !one || !two) return count_health(HEALTH_flow_insert_failed);
+    outcome = flow_put(one, two, tag, (__u32)(now / SECOND_NS));
+    // Somebody took that very place meanwhile: there are nine others.
+    if (outcome == FLOW_TABLE_FULL) outcome = flow_put(one, two, tag, (__u32)(now / SECOND_NS));
+    if (forwarded) note_forwarded();
+    if (outcome == FLOW_TABLE_FULL)
         count_health(HEALTH_flow_insert_failed);
     else
         count_health(forwarded ? HEALTH_forwarded_inserts : HEALTH_flow_inserts);
 }
 
-static __always_inline struct flow_state* known_flow(const struct flow_key* key, int forwarded) {
-    if (forwarded) return bpf_map_lookup_elem(&forwarded_flows, key);
-    return bpf_map_lookup_elem(&flows, key);
+// The flow is known and its last packet no longer ago than its protocol allows: another one left.
+static __always_inline int refresh_in_bucket(struct flow_bucket* bucket, __u64 tag, __u64 now,
+                                             __u64 idle_ns) {
+    __u32 now_s = (__u32)(now / SECOND_NS);
+    if (!bucket || !tag) return 0;
+    for (__u32 i = 0; i < FLOW_PLACES; i++) {
+        if (bucket->tags[i] != tag) continue;
+        if (idle_ns != ~0ull && now > (bucket->seen_s[i] + 1ull) * SECOND_NS + idle_ns) return 0;
+        if (bucket->seen_s[i] != now_s) bucket->seen_s[i] = now_s;
+        return 1;
+    }
+    return 0;
 }
 
 static __always_inline int opens_by_itself(const struct packet_facts* facts) {
@@ -94,22 +101,22 @@ static __always_inline int opens_by_itself(const struct packet_facts* facts) {
 static __always_inline void track_egress(const struct frame* frame,
                                          const struct policy_image* image, __u32 zone_index,
                                          const struct packet_facts* facts, int forwarded) {
-    struct flow_state* flow;
     struct flow_key key;
-    __u64 now;
+    __u64 now, tag, idle_ns;
     int opens = opens_by_itself(facts);
     if (!opens && (facts->protocol == PROTOCOL_TCP || is_icmp(facts))) return;
     now = boot_time_ns(frame);
     egress_key(facts, &key);
-    flow = known_flow(&key, forwarded);
-    if (flow && now - flow->last_egress_boot_ns <= idle_limit_ns(facts->protocol)) {
-        if (now - flow->last_egress_boot_ns > FLOW_REFRESH_NS) flow->last_egress_boot_ns = now;
+    tag = flow_tag_of(&key);
+    idle_ns = idle_limit_ns(facts->protocol);
+    if (refresh_in_bucket(flow_bucket_at(flow_bucket_one(tag), forwarded), tag, now, idle_ns))
         return;
-    }
+    if (refresh_in_bucket(flow_bucket_at(flow_bucket_two(tag), forwarded), tag, now, idle_ns))
+        return;
     if (!opens) {
         if (was_asked_first(&key, now)) return;
         if (conntrack_direction(frame, facts, 1) == CONNTRACK_ORIGINAL) return;
         if (image && peer_is_admitted(frame, image, zone_index, facts)) return;
     }
-    write_flow(&key, now, forwarded);
+    write_flow(tag, now, forwarded);
 }

@@ -15,46 +15,24 @@
 
 #include "abi/maps.h"
 #include "lib/hash.h"
+#include "lib/siphash.h"
 
 #define LIMIT_REFUSED 1
 #define LIMIT_FORGOT 2   // a live source lost its cell to this one
 #define LIMIT_CROWDED 4  // all cells of the set are blocked; the shared budget decided
 #define NS_PER_MS 1000000ull
 
-static __always_inline __u64 rotate_left(__u64 value, int bits) {
-    return value << bits | value >> (64 - bits);
-}
-
-static __always_inline void sip_round(__u64 v[4]) {
-    v[0] += v[1];
-    v[2] += v[3];
-    v[1] = rotate_left(v[1], 13) ^ v[0];
-    v[3] = rotate_left(v[3], 16) ^ v[2];
-    v[0] = rotate_left(v[0], 32);
-    v[2] += v[1];
-    v[0] += v[3];
-    v[1] = rotate_left(v[1], 17) ^ v[2];
-    v[3] = rotate_left(v[3], 21) ^ v[0];
-    v[2] = rotate_left(v[2], 32);
-}
-
-// SipHash-1-3 (Aumasson, Bernstein 2012) of the three words (source, source, rule); never 0.
+// SipHash-1-3 of the three words (source, source, rule); never 0.
 static __always_inline __u64 limit_key(const struct limit_seed* seed, const struct ip_bytes* source,
                                        __u64 rule_key) {
-    __u64 v[4] = {seed->words[0] ^ 0x736f6d6570736575ull, seed->words[1] ^ 0x646f72616e646f6dull,
-                  seed->words[0] ^ 0x6c7967656e657261ull, seed->words[1] ^ 0x7465646279746573ull};
-    __u64 words[4] = {0, 0, rule_key, 24ull << 56};
-    __u64 hash;
+    struct siphash state;
+    __u64 words[2];
     __builtin_memcpy(words, source->bytes, 16);
-    for (int i = 0; i < 4; i++) {
-        v[3] ^= words[i];
-        sip_round(v);
-        v[0] ^= words[i];
-    }
-    v[2] ^= 0xff;
-    for (int i = 0; i < 3; i++) sip_round(v);
-    hash = v[0] ^ v[1] ^ v[2] ^ v[3];
-    return hash ? hash : 1;
+    siphash_start(&state, seed);
+    siphash_word(&state, words[0]);
+    siphash_word(&state, words[1]);
+    siphash_word(&state, rule_key);
+    return siphash_end(&state, 24);
 }
 
 // The source's cell, else the one it may take; LIMIT_WAYS when all are blocked.

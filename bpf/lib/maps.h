@@ -100,19 +100,18 @@ struct policy_slots_map {
     __array(values, struct policy_image_map);
 };
 
-struct trie_node_map {
+struct trie_chunk_map {
     __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(map_flags, BPF_F_INNER_MAP);
     __uint(max_entries, 1);
     __uint(key_size, sizeof(__u32));
-    __uint(value_size, sizeof(struct trie_node));
+    __uint(value_size, sizeof(struct trie_chunk));
 };
 
 struct trie_nodes_map {
     __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-    __uint(max_entries, TRIE_SLOTS);
+    __uint(max_entries, TRIE_SLOTS* TRIE_CHUNKS);
     __type(key, __u32);
-    __array(values, struct trie_node_map);
+    __array(values, struct trie_chunk_map);
 };
 
 struct local_addresses_map {
@@ -120,6 +119,13 @@ struct local_addresses_map {
     __uint(max_entries, LOCAL_ADDRESS_SLOTS);
     __type(key, struct ip_bytes);
     __type(value, __u32);
+};
+
+struct own_buckets_map {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, OWN_BUCKETS);
+    __type(key, __u32);
+    __type(value, struct own_bucket);
 };
 
 struct networks_map {
@@ -131,10 +137,10 @@ struct networks_map {
 };
 
 struct flows_map {
-    __uint(type, BPF_MAP_TYPE_LRU_HASH);
-    __uint(max_entries, FLOW_SLOTS);
-    __type(key, struct flow_key);
-    __type(value, struct flow_state);
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, FLOW_BUCKETS);
+    __type(key, __u32);
+    __type(value, struct flow_bucket);
 };
 
 struct asked_first_map {
@@ -221,6 +227,7 @@ PORTLID_MAP(interfaces);
 PORTLID_MAP(policy_slots);
 PORTLID_MAP(trie_nodes);
 PORTLID_MAP(local_addresses);
+PORTLID_MAP(own_buckets);
 PORTLID_MAP(networks);
 PORTLID_MAP(flows);
 PORTLID_MAP(asked_first);

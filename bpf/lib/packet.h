@@ -78,13 +78,21 @@ static __always_inline int parse_link(const struct frame* frame, struct packet_f
     return PARSE_OK;
 }
 
+// Bytes of the frame from `offset` on, as far as somebody needs to know who wants `needed` of them.
+static __always_inline __u32 room_for(const struct frame* frame, struct packet_facts* facts,
+                                      __u32 offset, __u32 needed) {
+    if (offset + needed > frame->length_bytes) facts->length_bytes = frame_length(frame);
+    return reload(facts->length_bytes) - offset;
+}
+
 static __always_inline int parse_ipv4(const struct frame* frame, struct packet_facts* facts) {
     __u8 header[20] __attribute__((aligned(8)));
     __u32 offset = reload(facts->transport_offset);
-    __u32 header_bytes, total_bytes, fragment_bits, room = frame->length_bytes - offset;
+    __u32 header_bytes, total_bytes, fragment_bits, room;
     if (frame_read(frame, offset, header, sizeof(header))) return PARSE_MALFORMED;
     header_bytes = (header[0] & 0x0fu) * 4u;
     total_bytes = load_be16(header + 2);
+    room = room_for(frame, facts, offset, total_bytes);
     if (total_bytes == 0 && room > 0xffff) total_bytes = room;  // GRO beyond 64 KiB (BIG TCP)
     if (header[0] >> 4 != 4 || header_bytes < 20 || total_bytes < header_bytes ||
         total_bytes > room)
@@ -138,9 +146,10 @@ static __always_inline int parse_extension(const struct frame* frame, struct pac
 static __always_inline int parse_ipv6(const struct frame* frame, struct packet_facts* facts) {
     __u8 header[40] __attribute__((aligned(8)));
     __u32 offset = reload(facts->transport_offset);
-    __u32 payload_bytes, room = frame->length_bytes - offset;
+    __u32 payload_bytes, room;
     if (frame_read(frame, offset, header, sizeof(header))) return PARSE_MALFORMED;
     payload_bytes = load_be16(header + 4);
+    room = room_for(frame, facts, offset, payload_bytes + 40);
     if (payload_bytes == 0 && room > 0xffff) payload_bytes = room - 40;  // jumbo (BIG TCP)
     if (header[0] >> 4 != 6 || payload_bytes + 40 > room) return PARSE_MALFORMED;
     __builtin_memcpy(facts->source.bytes, header + 8, 16);

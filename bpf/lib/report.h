@@ -6,13 +6,15 @@
 
 #include "lib/interface.h"
 
+// Plain additions: both ingress programs run with softirqs off and never inside each other, so an
+// element has one writer at a time (two atomic additions would cost a fifth of a drop).
 static __always_inline void count_verdict(__u32 slot, const struct judgement* judged,
                                           __u32 length_bytes) {
     __u32 index = (slot * REASON_SLOTS + judged->reason) * VERDICT_COUNT + judged->verdict;
     struct counter* counter = bpf_map_lookup_elem(&counters, &index);
     if (!counter) return;
-    __sync_fetch_and_add(&counter->packets, 1);
-    __sync_fetch_and_add(&counter->bytes, length_bytes);
+    counter->packets += 1;
+    counter->bytes += length_bytes;
 }
 
 // How many packets this call stands for; 0 = leave this one out (see REPORT_SAMPLE).

@@ -172,8 +172,36 @@ int bench_pass(struct xdp_md* context) {
     return XDP_PASS;
 }
 
+#define IP_WORD 7  // 16-bit words from the start of the frame
+#define TCP_WORD 17
+#define IP_CHECKSUM_WORD 12
+#define TCP_CHECKSUM_WORD 25
+#define FRAME_WORDS 27  // Ethernet, IPv4 and TCP without options, no payload
+
+static __always_inline __u16 fold(__u32 sum) {
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (__u16)~sum;
+}
+
+// The kernel drops what has wrong checksums before any filter sees it.
+static __always_inline void set_checksums(struct xdp_md* context) {
+    __u16* words = (void*)(long)context->data;
+    __u32 ip = 0, tcp = 0;
+    if ((void*)(words + FRAME_WORDS) > (void*)(long)context->data_end) return;
+    words[IP_CHECKSUM_WORD] = 0;
+    words[TCP_CHECKSUM_WORD] = 0;
+    for (int i = IP_WORD; i < TCP_WORD; i++) ip += words[i];
+    words[IP_CHECKSUM_WORD] = fold(ip);
+    // Both addresses, protocol 6 and the segment's 20 bytes are the pseudo header.
+    for (int i = TCP_WORD - 4; i < FRAME_WORDS; i++) tcp += words[i];
+    words[TCP_CHECKSUM_WORD] = fold(tcp + __builtin_bswap16(6) + __builtin_bswap16(20));
+}
+
 SEC("xdp.frags")
 int bench_live(struct xdp_md* context) {
     const struct wrap_config* config = change(context);
-    return config && config->flags & WRAP_TRANSMIT ? XDP_TX : XDP_DROP;
+    if (!config || !(config->flags & WRAP_TRANSMIT)) return XDP_DROP;
+    set_checksums(context);
+    return XDP_TX;
 }

@@ -37,6 +37,8 @@ std::vector<Bound> verdict_bounds() {
         {"B8", "the same against xdp-filter", "open_v4", kXdpFilter, 0.40},
         {"B9", "reply, 8k flows", "reply_v4/8k", kEmpty, 5},
         {"B9", "the same against xdp-filter", "reply_v4/8k", kXdpFilter, 1.2},
+        {"B10", "a limit on top: new sources", "limit_many", kEmpty, 3.5, false, "open_v4"},
+        {"B10", "a limit on top: one source", "limit_one", kEmpty, 3.5, false, "open_again_v4"},
     };
 }
 
@@ -97,8 +99,9 @@ const std::vector<Bound>& bounds() {
 std::vector<Judged> judge(const Results& results) {
     std::vector<Judged> out;
     for (const auto& bound : bounds()) {
-        const double value =
-            results.median(bound.measured) / (bound.base.empty() ? 1 : results.median(bound.base));
+        const double less = bound.minus.empty() ? 0 : results.median(bound.minus);
+        const double value = (results.median(bound.measured) - less) /
+                             (bound.base.empty() ? 1 : results.median(bound.base));
         const bool known = std::isfinite(value);
         const bool met = known && (bound.at_least ? value >= bound.limit : value <= bound.limit);
         out.push_back({&bound, known, met, value});

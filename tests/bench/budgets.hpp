@@ -17,6 +17,7 @@ struct Bound {
     std::string base;      // what it is divided by; empty: the figure itself
     double limit = 0;
     bool at_least = false;  // the ratio must not be smaller (how much cheaper than a rival)
+    std::string minus;      // id of a row that is taken off before; may be empty
 };
 [[nodiscard]] const std::vector<Bound>& bounds();
 

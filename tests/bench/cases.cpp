@@ -101,6 +101,8 @@ void add_ports(Maker& make) {
     make.drop("udp_v6", "closed port, UDP, IPv6", udp_to(true, 5353), v6, REASON_no_service);
     make.drop("ack_v4", "closed port, ACK, port not in use", tcp_to(false, 5432, test::kAck), v4,
               REASON_no_service);
+    make.pass("open_again_v4", "open port, SYN, the same source", tcp_to(false, 80, test::kSyn),
+              unchanged(), REASON_allowed);
     auto scattered = v4;
     scattered.flags |= WRAP_SCATTER;
     make.drop("scan_v4", "closed ports at random, SYN", tcp_to(false, 5432, test::kSyn), scattered,
@@ -220,6 +222,18 @@ std::vector<Case> reason_cases(Portlid& portlid) {
     add_ports(make);
     add_icmp(make);
     add_strange(make);
+    return std::move(make.cases);
+}
+
+std::vector<Case> state_cases(Portlid& portlid) {
+    Maker make{portlid, {}, {}};
+    make.drop("limit_one", "limited service, one source over its limit",
+              tcp_to(false, 24, test::kSyn), unchanged(), REASON_limited, 0.99);
+    make.pass("limit_many", "limited service, new sources", tcp_to(false, 24, test::kSyn),
+              any_source_v4(), REASON_allowed);
+    const wrap_config banned{WRAP_SOURCE | WRAP_PORTS, 0, {198, 51, 100}, {0, 0, 0, 0xff}};
+    make.drop("banned", "open port, banned source", tcp_to(false, 80, test::kSyn), banned,
+              REASON_banned);
     return std::move(make.cases);
 }
 

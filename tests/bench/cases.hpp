@@ -18,6 +18,9 @@ namespace portlid::bench {
                                            std::uint32_t prefixes);
 // Every reason once, under one policy.
 [[nodiscard]] std::vector<Case> reason_cases(Portlid& portlid);
+// A limited service met by one source and by ever new ones; a banned source.
+[[nodiscard]] std::vector<Case> state_cases(Portlid& portlid);
+inline constexpr const char* kBannedPrefix = "198.51.100.0/24";
 // Replies to `flows` open flows, and packets that would be replies but are none.
 [[nodiscard]] std::vector<Case> flow_cases(Portlid& portlid, const std::string& size,
                                            std::uint32_t flows, Family family);

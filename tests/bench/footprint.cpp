@@ -5,6 +5,7 @@
 #include <linux/bpf.h>
 
 #include <fstream>
+#include <set>
 
 #include "base/unique_fd.hpp"
 #include "kernel/links.hpp"
@@ -24,9 +25,10 @@ std::uint64_t memlock_bytes(int fd) {
 
 std::uint64_t inner_bytes(int fd, std::uint32_t entries) {
     std::uint64_t sum = 0;
+    std::set<std::uint32_t> seen;
     for (std::uint32_t i = 0; i < entries; ++i) {
         std::uint32_t id = 0;
-        if (bpf_map_lookup_elem(fd, &i, &id) != 0) continue;
+        if (bpf_map_lookup_elem(fd, &i, &id) != 0 || !seen.insert(id).second) continue;
         const UniqueFd inner(bpf_map_get_fd_by_id(id));
         if (inner.valid()) sum += memlock_bytes(inner.get());
     }

@@ -47,6 +47,7 @@ std::string policy_text(const PolicyShape& shape, const std::string& v4, const s
         "sets:\n  four: {{ file: {} }}\n{}{}services:\n"
         "  - {{ name: web, ports: [80/tcp, 443/udp] }}\n"
         "  - {{ name: ssh, ports: [22/tcp]{} }}\n  - {{ name: ssh6, ports: [23/tcp]{} }}\n"
+        "  - {{ name: gate, ports: [24/tcp], limit: {{ new: 6/30s }} }}\n"
         "icmp: {{ ping: allow }}\n",
         v4, shape.ipv6 ? fmt::format("  six: {{ file: {} }}\n", v6) : "",
         shape.deny ? (shape.ipv6 ? "deny: [four, six]\n" : "deny: [four]\n") : "", limits, limits6);

@@ -15,7 +15,8 @@ inline constexpr const char* kHostV4 = "192.0.2.1";
 inline constexpr const char* kHostV6 = "2001:db8::1";
 
 // 80/tcp and 443/udp open to all; 22/tcp only from `prefixes` IPv4 prefixes; 23/tcp only from as
-// many IPv6 prefixes. With `deny`, those lists are the deny set instead and 22 and 23 are open.
+// many IPv6 prefixes; 24/tcp open to all, six new flows a source in 30 s. With `deny`, those lists
+// are the deny set instead and 22 and 23 are open.
 struct PolicyShape {
     std::uint32_t prefixes = 10;
     bool deny = false;

@@ -125,6 +125,15 @@ Result<> add_costs(const Machine& machine, const VerdictOptions& options, Subjec
     return {};
 }
 
+Result<> add_state(const Machine& machine, Subjects& subjects) {
+    const auto portlid = start(machine, subjects, {10, false, true});
+    if (!portlid) return pass_on(portlid.error());
+    const auto banned = Cidr::parse(kBannedPrefix);
+    if (auto done = (*portlid)->sensor().bans().add(*banned, std::nullopt); !done) return done;
+    subjects.add(state_cases(**portlid));
+    return {};
+}
+
 // A sensor of its own a table size, so that nothing but these flows is in the table.
 Result<> add_flows(const Machine& machine, Subjects& subjects) {
     const std::pair<std::uint32_t, Family> wanted[] = {
@@ -157,6 +166,7 @@ Result<> measure_verdicts(const Machine& machine, const VerdictOptions& options,
     if (auto done = add_costs(machine, options, subjects); !done) return done;
     if (auto done = add_rivals(*runner, subjects); !done) return done;
     if (auto done = add_sizes(machine, options, subjects); !done) return done;
+    if (auto done = add_state(machine, subjects); !done) return done;
     if (auto done = add_flows(machine, subjects); !done) return done;
     auto& section = results.section("Verdict, ns of CPU a packet (BPF_PROG_TEST_RUN)");
     section.yardstick = "empty";

@@ -8,20 +8,20 @@ namespace portlid::bench {
 namespace {
 
 std::string nft(const std::string& rules) {
-    return "nft -f - <<'RULES'\n" + rules + "\nRULES\ntrue";
+    return "echo '" + rules + "' | nft -f -";
 }
 
 std::string nft_netdev(unsigned number) {
     return nft(fmt::format(
         "table netdev bench {{ chain in {{ type filter hook ingress device up{} priority 0; "
-        "tcp dport {{ 22, 80 }} accept; drop; }} }}",
+        "tcp dport {{ 22, 80 }} accept; drop; }}\n}}",
         number));
 }
 
 std::string nft_raw() {
     return nft(
         "table ip bench { chain in { type filter hook prerouting priority raw; "
-        "tcp dport { 22, 80 } accept; drop; } }");
+        "tcp dport { 22, 80 } accept; drop; }\n}");
 }
 
 std::string nft_set(const std::filesystem::path& set_file) {
@@ -37,7 +37,7 @@ std::string nft_set(const std::filesystem::path& set_file) {
 std::string nft_conntrack() {
     return nft(
         "table ip bench { chain in { type filter hook input priority filter; policy drop; "
-        "ct state established,related accept; tcp dport { 22, 80 } accept; } }");
+        "ct state established,related accept; tcp dport { 22, 80 } accept; }\n}");
 }
 
 std::string iptables_raw() {

@@ -7,8 +7,6 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
-#include <numeric>
-#include <vector>
 
 #include "base/clock.hpp"
 
@@ -17,71 +15,12 @@ namespace portlid::kernel {
 namespace {
 
 constexpr const char* kStartAfresh = "remove it with `portlid detach`, then start again";
-constexpr std::uint32_t kBatch = 65536;
-
-Result<UniqueFd> make_map(const char* name, const InnerShape& shape, std::uint32_t entries) {
-    LIBBPF_OPTS(bpf_map_create_opts, options);
-    options.map_flags = shape.flags;
-    const int fd =
-        bpf_map_create(shape.type, name, shape.key_size, shape.value_size, entries, &options);
-    if (fd >= 0) return UniqueFd(fd);
-    return fail_errno(
-        std::string("cannot make the map ") + name, -fd,
-        fd == -ENOMEM ? "each stage of a policy needs about 4 MiB of kernel memory" : "");
-}
-
-// Nobody changes a published image, not even by mistake or through its id.
-Result<> freeze(int map_fd) {
-    if (const int error = bpf_map_freeze(map_fd); error != 0)
-        return fail_errno("cannot freeze the new generation", -error);
-    return {};
-}
-
-Result<> write_nodes(int map_fd, const std::vector<trie_node>& nodes) {
-    std::vector<std::uint32_t> keys(std::min<std::size_t>(nodes.size(), kBatch));
-    std::vector<trie_node> back(keys.size());
-    for (std::size_t first = 0; first < nodes.size(); first += kBatch) {
-        auto count = static_cast<__u32>(std::min<std::size_t>(nodes.size() - first, kBatch));
-        std::iota(keys.begin(), keys.end(), static_cast<std::uint32_t>(first));
-        LIBBPF_OPTS(bpf_map_batch_opts, options);
-        const auto wanted = count;
-        if (const int error =
-                bpf_map_update_batch(map_fd, keys.data(), &nodes[first], &count, &options);
-            error != 0)
-            return fail_errno("cannot write the source trie", -error);
-        for (__u32 i = 0; i < wanted; ++i)
-            if (bpf_map_lookup_elem(map_fd, &keys[i], &back[i]) != 0)
-                return fail("cannot read the source trie back");
-        if (std::memcmp(back.data(), &nodes[first], wanted * sizeof(trie_node)) != 0)
-            return fail("the source trie reads back differently from what was written");
-    }
-    return {};
-}
-
-Result<> write_image(int map_fd, const policy_image& image) {
-    const std::uint32_t zero = 0;
-    if (const int error = bpf_map_update_elem(map_fd, &zero, &image, BPF_ANY); error != 0)
-        return fail_errno("cannot write the policy image", -error);
-    const auto back = std::make_unique<policy_image>();
-    if (const int error = bpf_map_lookup_elem(map_fd, &zero, back.get()); error != 0)
-        return fail_errno("cannot read the policy image back", -error);
-    if (std::memcmp(back.get(), &image, sizeof(image)) != 0)
-        return fail("the policy image reads back differently from what was written");
-    return {};
-}
 
 }  // namespace
 
-InnerShape inner_shape(const bpf_map* outer) {
-    const auto* inner = bpf_map__inner_map(const_cast<bpf_map*>(outer));
-    if (inner == nullptr) return {};
-    return {bpf_map__type(inner), bpf_map__key_size(inner), bpf_map__value_size(inner),
-            bpf_map__max_entries(inner), bpf_map__map_flags(inner)};
-}
-
 Result<Generations> Generations::open(int slots_fd, int tries_fd, const InnerShape& image,
                                       const InnerShape& trie) {
-    if (image.value_size != sizeof(policy_image) || trie.value_size != sizeof(trie_node))
+    if (image.value_size != sizeof(policy_image) || trie.value_size != sizeof(trie_chunk))
         return fail("the BPF programs were built with another policy image than this binary",
                     "rebuild: scripts/build", ExitCode::KernelMissing);
     Generations generations(slots_fd, tries_fd, image, trie);
@@ -151,23 +90,9 @@ std::uint32_t Generations::free_trie_slot(const Slots& next) const {
     return 0;
 }
 
-Result<UniqueFd> Generations::make_trie(const std::vector<trie_node>& nodes) const {
-    const auto entries = std::max<std::size_t>(nodes.size(), 1);
-    auto map = make_map("trie_nodes", trie_shape_, static_cast<std::uint32_t>(entries));
-    if (!map) return map;
-    if (auto written = write_nodes(map->get(), nodes); !written)
-        return pass_on(std::move(written.error()));
-    if (auto frozen = freeze(map->get()); !frozen) return pass_on(std::move(frozen.error()));
-    return map;
-}
-
 Result<Generations::Slot> Generations::make_image(const Stage& stage, const Slots& next,
                                                   const Enforcement* before,
                                                   BootTime begins) const {
-    auto trie = make_trie(stage.policy->nodes);
-    if (!trie) return pass_on(std::move(trie.error()));
-    auto map = make_map("policy_image", image_shape_, image_shape_.max_entries);
-    if (!map) return pass_on(std::move(map.error()));
     const auto image = std::make_unique<policy_image>();
     std::memcpy(image.get(), stage.policy->image.get(), sizeof(*image));
     image->head.generation = stage.generation;
@@ -175,11 +100,13 @@ Result<Generations::Slot> Generations::make_image(const Stage& stage, const Slot
     image->head.abi_version = PORTLID_ABI_VERSION;
     image->head.trie_slot = free_trie_slot(next);
     carry_enforcement(*image, before, begins);
-    if (auto written = write_image(map->get(), *image); !written)
+    auto map = make_frozen("policy_image", image_shape_, std::as_bytes(std::span(image.get(), 1)),
+                           "the policy image");
+    if (!map) return pass_on(std::move(map.error()));
+    if (auto written =
+            write_trie(tries_fd_, trie_shape_, image->head.trie_slot, stage.policy->nodes);
+        !written)
         return pass_on(std::move(written.error()));
-    if (auto frozen = freeze(map->get()); !frozen) return pass_on(std::move(frozen.error()));
-    if (auto placed = point(tries_fd_, image->head.trie_slot, trie->get()); !placed)
-        return pass_on(std::move(placed.error()));
     return Slot{std::move(*map), image->head, enforcement_of(*image)};
 }
 

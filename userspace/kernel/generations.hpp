@@ -18,20 +18,10 @@
 #include "base/unique_fd.hpp"
 #include "kernel/enforcement.hpp"
 #include "kernel/stage.hpp"
+#include "kernel/inner_maps.hpp"
 #include "policy/compile.hpp"
 
 namespace portlid::kernel {
-
-// What an inner map must look like for the kernel to accept it; taken from the outer map's
-// template before it is loaded (libbpf drops the template then).
-struct InnerShape {
-    bpf_map_type type = BPF_MAP_TYPE_ARRAY;
-    std::uint32_t key_size = 0;
-    std::uint32_t value_size = 0;
-    std::uint32_t max_entries = 0;
-    std::uint32_t flags = 0;
-};
-[[nodiscard]] InnerShape inner_shape(const bpf_map* outer);
 
 class Generations {
 public:
@@ -65,7 +55,6 @@ private:
     [[nodiscard]] Result<Slot> read_slot(std::uint32_t index) const;
     [[nodiscard]] Result<Slot> make_image(const Stage& stage, const Slots& next,
                                           const Enforcement* before, BootTime begins) const;
-    [[nodiscard]] Result<UniqueFd> make_trie(const std::vector<trie_node>& nodes) const;
     [[nodiscard]] Result<> point(int outer_fd, std::uint32_t index, int inner_fd) const;
     [[nodiscard]] Result<> clear(std::uint32_t index) const;
     [[nodiscard]] std::uint32_t free_trie_slot(const Slots& next) const;

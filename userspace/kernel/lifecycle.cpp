@@ -73,7 +73,7 @@ void configure(LoadedPrograms& programs, const LoadRequest& request) {
     skeleton.rodata->sensor_cgroup_id = depth_unknown ? 0 : request.cgroup.id;
     skeleton.rodata->sensor_cgroup_level = request.cgroup.level;
     if (!request.sockets_only) return;
-    for (const char* name : {"ingress_xdp", "ingress_tc", "egress_tc"})
+    for (const char* name : {"ingress_xdp", "ingress_tc", "egress_tc", "seed_flow"})
         bpf_program__set_autoload(bpf_object__find_program_by_name(programs.object, name), false);
 }
 

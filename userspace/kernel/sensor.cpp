@@ -14,6 +14,7 @@
 #include "kernel/lifecycle.hpp"
 #include "kernel/links.hpp"
 #include "kernel/map_access.hpp"
+#include "kernel/own_addresses.hpp"
 #include "kernel/pin_directory.hpp"
 #include "kernel/rings.hpp"
 #include "kernel/socket_hooks.hpp"
@@ -63,7 +64,7 @@ Result<Bans> open_bans(const LoadedPrograms& programs) {
     return Bans::open(programs.map("bans"), programs.map("table_sizes"), room_of(programs, "bans"));
 }
 
-// Once in the life of the maps: later runs go on with the same table of tries.
+// Once in the life of the maps: later runs go on with the same flows and tries.
 Result<> seed_limits(int map_fd) {
     const std::uint32_t zero = 0;
     limit_seed seed{};
@@ -72,7 +73,7 @@ Result<> seed_limits(int map_fd) {
     if (::getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
         return fail_errno("cannot get random bytes", errno);
     if (const int error = bpf_map_update_elem(map_fd, &zero, &seed, BPF_ANY); error != 0)
-        return fail_errno("cannot seed the table of limits", -error);
+        return fail_errno("cannot make the key of the tables", -error);
     return {};
 }
 
@@ -179,10 +180,9 @@ Result<std::uint64_t> Sensor::publish(std::span<const Stage> stages) {
 }
 
 Result<> Sensor::set_local_addresses(const std::set<IpAddress>& addresses) {
-    std::map<ip_bytes, std::uint32_t, LessBytes> wanted;
-    for (const auto& address : addresses) wanted[address.to_bytes()] = 1;
-    return sync_map(impl_->map("local_addresses"), wanted, impl_->map_room("local_addresses"),
-                    "this host's addresses");
+    return write_own_addresses({impl_->map("local_addresses"), impl_->map("own_buckets"),
+                                impl_->map_room("local_addresses")},
+                               addresses);
 }
 
 Result<> Sensor::set_networks(const std::map<Cidr, std::uint32_t>& networks) {
@@ -192,13 +192,16 @@ Result<> Sensor::set_networks(const std::map<Cidr, std::uint32_t>& networks) {
     return sync_map(impl_->map("networks"), wanted, impl_->map_room("networks"), "the networks");
 }
 
-Result<> Sensor::seed_flows(std::span<const flow_key> flows) {
-    const flow_state seen{boot_now().ns};
-    const int map = impl_->map("flows");
+Result<> Sensor::seed_flows(std::span<const flow_key> flows, std::chrono::seconds age) {
+    const int program = impl_->programs.program("seed_flow");
     for (const auto& flow : flows) {
-        // One that egress wrote meanwhile is fresher.
-        const int error = bpf_map_update_elem(map, &flow, &seen, BPF_NOEXIST);
-        if (error != 0 && error != -EEXIST) return fail_errno("cannot seed the flow table", -error);
+        flow_seed seed{flow, static_cast<std::uint32_t>(age.count()), 0};
+        LIBBPF_OPTS(bpf_test_run_opts, options);
+        options.ctx_in = &seed;
+        options.ctx_size_in = sizeof(seed);
+        if (const int error = bpf_prog_test_run_opts(program, &options); error != 0)
+            return fail_errno("cannot seed the flow table", -error);
+        if (options.retval != 0) return fail("the flow table takes no more entries");
     }
     return {};
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -111,7 +112,10 @@ public:
     // Brings the maps to exactly these contents.
     [[nodiscard]] Result<> set_local_addresses(const std::set<IpAddress>& addresses);
     [[nodiscard]] Result<> set_networks(const std::map<Cidr, std::uint32_t>& networks);
-    [[nodiscard]] Result<> seed_flows(std::span<const flow_key> flows);
+    // Adds flows that this host had opened, their last packet `age` ago; known ones stay as they
+    // are.
+    [[nodiscard]] Result<> seed_flows(std::span<const flow_key> flows,
+                                      std::chrono::seconds age = {});
 
     // Flows that are open when some zone begins to enforce; see kernel/enforcement.hpp and
     // kernel/existing_flows.hpp. `seen` must not be later than the publish.
