@@ -149,8 +149,8 @@ void share_maps(const LoadedPrograms& main, const LoadedPrograms& extra) {
 }
 
 // What decides about a packet and is written by userspace alone.
-constexpr std::array kTwinShares = {"policy_slots", "trie_nodes", "interfaces", "local_addresses",
-                                    "networks"};
+constexpr std::array kTwinShares = {"policy_slots",    "trie_nodes",  "interfaces",
+                                    "local_addresses", "own_buckets", "networks"};
 // A twin sees one packet at a time: it needs no room for the flows of a day.
 constexpr std::uint32_t kTwinLruEntries = 256;
 

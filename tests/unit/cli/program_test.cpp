@@ -67,16 +67,7 @@ TEST_F(Cli, SuggestsTheVerbOrFlagThatWasMeant) {
 TEST_F(Cli, SaysOfEveryLaterVerbThatItIsNotBuiltYetAndWhatToDoInstead) {
     const std::vector<std::vector<std::string>> rows = {
         {"plan", "x.yaml", "--replay", "24h"},
-        {"apply", "x.yaml", "--confirm-within", "60s", "--force"},
-        {"confirm"},
-        {"rollback", "1"},
-        {"mode", "enforce", "--zone", "public", "--rule", "r", "--for", "1h"},
         {"learn", "--since", "1d"},
-        {"ban", "192.0.2.1/32", "--for", "10m", "--reason", "x y", "--force"},
-        {"unban", "192.0.2.1"},
-        {"bans"},
-        {"allow", "80/tcp", "--from", "192.0.2.0/24", "--zone", "z", "--for", "1h"},
-        {"set", "add", "home", "192.0.2.1", "--for", "1h"},
         {"audit", "--baseline", "f", "--exit-code"},
         {"export", "test", "siem"},
         {"top"},
