@@ -15,7 +15,12 @@ target_compile_options(portlid_flags INTERFACE
 if(PORTLID_WERROR)
     target_compile_options(portlid_flags INTERFACE -Werror)
 endif()
-if(CMAKE_BUILD_TYPE STREQUAL "Debug") # debug always means sanitizers
+if(PORTLID_FUZZ) # scripts/fuzz: clang; every room is watched by libFuzzer and the sanitizers
+    target_compile_options(portlid_flags INTERFACE -Wno-unknown-warning-option -Wno-c++11-narrowing
+        -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+        -fno-omit-frame-pointer)
+    target_link_options(portlid_flags INTERFACE -fsanitize=address,undefined)
+elseif(CMAKE_BUILD_TYPE STREQUAL "Debug") # debug always means sanitizers
     target_compile_options(portlid_flags INTERFACE
         -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
     target_link_options(portlid_flags INTERFACE -fsanitize=address,undefined)

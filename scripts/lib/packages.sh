@@ -11,7 +11,7 @@ BUILD_PACKAGES=(
     libssl-dev iproute2
 )
 TEST_PACKAGES=(
-    libgtest-dev libgmock-dev clang-format clang-tidy shellcheck git ca-certificates ccache
+    libgtest-dev libgmock-dev clang-format clang-tidy libclang-rt-14-dev shellcheck git ca-certificates ccache
     docker.io ufw iptables nftables busybox-static dnsmasq-base curl procps python3 iputils-ping
     tcpdump ethtool netcat-openbsd qemu-system-x86 cpio kmod util-linux openssl traceroute xdp-tools
     python3-yaml python3-jsonschema

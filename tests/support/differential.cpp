@@ -19,7 +19,7 @@ std::string refusal(const policy::LoadOutcome& outcome) {
 
 bool load_random_policy(DifferentialRound& round, std::string& why) {
     for (int attempt = 0; attempt < 50; ++attempt) {
-        round.policy_text = random_policy(round.dice);
+        round.policy_text = random_policy(round.dice, round.clock);
         auto outcome = policy::load_text(round.policy_text, "random.yaml", ".");
         if (!outcome.ok()) {
             why = refusal(outcome);
@@ -63,10 +63,11 @@ std::string describe_flow(const ReferenceHost::Flow& flow) {
 
 }  // namespace
 
-std::unique_ptr<DifferentialRound> make_round(std::uint64_t seed, std::string& why) {
+std::unique_ptr<DifferentialRound> make_round(std::uint64_t seed, Clock clock, std::string& why) {
     auto round = std::make_unique<DifferentialRound>();
     round->seed = seed;
     round->dice = Dice(seed);
+    round->clock = clock;
     auto& dice = round->dice;
     round->host = random_host(dice);
     if (!load_random_policy(*round, why)) {
@@ -74,6 +75,8 @@ std::unique_ptr<DifferentialRound> make_round(std::uint64_t seed, std::string& w
         return nullptr;
     }
     round->networks = to_networks(round->host, round->policy);
+    round->host.budgets_spent = dice.chance(20);
+    if (clock == Clock::Own) round->host.enforced_for_ms = dice.pick({0U, 500000U, 100000000U});
     round->arrival.zone = dice.below(round->policy.zones.size());
     round->arrival.layer3 = dice.chance(15);
     round->arrival.force_monitor = dice.chance(10);
@@ -82,17 +85,17 @@ std::unique_ptr<DifferentialRound> make_round(std::uint64_t seed, std::string& w
     return round;
 }
 
-RandomCase next_case(DifferentialRound& round) {
-    RandomCase out;
-    out.frame = random_frame(round.dice, round.host, round.arrival.layer3);
-    out.budgets_spent = round.dice.chance(20);
-    return out;
+Bytes next_frame(DifferentialRound& round) {
+    if (round.clock == Clock::Own && round.dice.chance(30)) {
+        const auto later = round.dice.pick({1U, 1000U, 29000U, 30000U, 59999U, 60000U});
+        round.now_ms += later;
+        round.host.enforced_for_ms += later;
+    }
+    return random_frame(round.dice, round.host, round.arrival.layer3);
 }
 
-ReferenceAnswer ask_model(const DifferentialRound& round, const RandomCase& frame) {
-    auto host = round.host;
-    host.budgets_spent = frame.budgets_spent;
-    return judge_slowly(round.policy, host, round.arrival, frame.frame);
+ReferenceAnswer ask_model(DifferentialRound& round, const Bytes& frame) {
+    return judge_slowly(round.policy, round.host, round.arrival, frame, round.limits, round.now_ms);
 }
 
 Bytes minimise(Bytes frame, const std::function<bool(const Bytes&)>& fails) {
@@ -110,16 +113,23 @@ Bytes minimise(Bytes frame, const std::function<bool(const Bytes&)>& fails) {
     return frame;
 }
 
-std::string describe(const DifferentialRound& round, const RandomCase& frame) {
+std::string describe(const DifferentialRound& round, const Bytes& frame) {
     std::string out = "PORTLID_SEED=" + std::to_string(round.seed) + "\n" + round.policy_text;
     for (const auto& flow : round.host.flows) out += describe_flow(flow);
+    for (const auto& open : round.host.open_flows)
+        out += (open.before_the_flip ? "open before the flip, " : "open after the flip, ") +
+               describe_flow(open.flow);
+    for (const auto& ban : round.host.bans)
+        out += "ban " + ban.source.to_string() + (ban.expired ? ", expired\n" : "\n");
+    out += "enforced for " + std::to_string(round.host.enforced_for_ms) + " ms\n";
     for (const auto& [prefix, kind] : round.networks)
         out += "network " + prefix.to_string() + " kind " + std::to_string(kind) + "\n";
     out += "zone " + round.policy.zones[round.arrival.zone].name +
            (round.arrival.layer3 ? ", IP first" : ", Ethernet") +
+           (round.arrival.tag_taken_off ? ", a tag taken off" : "") +
            (round.arrival.force_monitor ? ", forced to monitor" : "") +
            (round.arrival.mac[0] == 0 ? ", any station" : "") +
-           (frame.budgets_spent ? ", budgets spent" : "") + "\nframe " + hex(frame.frame) + "\n";
+           (round.host.budgets_spent ? ", budgets spent" : "") + "\nframe " + hex(frame) + "\n";
     return out;
 }
 

@@ -23,26 +23,28 @@ struct DifferentialRound {
     std::map<Cidr, std::uint32_t> networks;
     Arrival arrival;
     Dice dice{0};  // throws the round's frames
+    Clock clock = Clock::Kernel;
+    std::uint64_t now_ms = kStartMs;
+    ReferenceLimits limits;  // the model's
+
+    static constexpr std::uint64_t kStartMs = 1'000'000'000;  // since boot
 };
 
 // Null, with `why`, only when the generator wrote a policy that the loader or compiler refuses for
 // another reason than leaving no way in: then the generator or the loader is wrong.
-[[nodiscard]] std::unique_ptr<DifferentialRound> make_round(std::uint64_t seed, std::string& why);
+[[nodiscard]] std::unique_ptr<DifferentialRound> make_round(std::uint64_t seed, Clock clock,
+                                                            std::string& why);
 
-// The next frame of the round; `spent` is set when it meets used-up budgets.
-struct RandomCase {
-    Bytes frame;
-    bool budgets_spent = false;
-};
-[[nodiscard]] RandomCase next_case(DifferentialRound& round);
-
-[[nodiscard]] ReferenceAnswer ask_model(const DifferentialRound& round, const RandomCase& frame);
+// Time passes too, unless it is the kernel's.
+[[nodiscard]] Bytes next_frame(DifferentialRound& round);
+// A SYN at a limited service is a try: ask once.
+[[nodiscard]] ReferenceAnswer ask_model(DifferentialRound& round, const Bytes& frame);
 
 // The shortest and plainest frame found that still `fails`: cut at the end, then bytes zeroed.
 [[nodiscard]] Bytes minimise(Bytes frame, const std::function<bool(const Bytes&)>& fails);
 
 // Seed, policy, arrival, flows and the frame as hex: enough for a packet row.
-[[nodiscard]] std::string describe(const DifferentialRound& round, const RandomCase& frame);
+[[nodiscard]] std::string describe(const DifferentialRound& round, const Bytes& frame);
 
 // PORTLID_FRAMES or the default; PORTLID_SEED or the default.
 [[nodiscard]] std::uint64_t wanted_frames(std::uint64_t by_default);

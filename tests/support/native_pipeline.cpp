@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/native_pipeline.hpp"
 
+#include <algorithm>
+
 #include "policy/routed.hpp"
 
 // The pipeline is C for three compilers; its warnings are the BPF build's business.
@@ -36,6 +38,8 @@ std::map<Cidr, std::uint32_t> to_networks(const ReferenceHost& host, const polic
 
 namespace {
 
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+
 std::uint64_t station(const std::array<std::uint8_t, 6>& mac) {
     std::uint64_t out = 0;
     for (std::size_t i = 0; i < mac.size(); ++i)
@@ -49,37 +53,70 @@ bool alive(const ReferenceHost::Flow& flow) {
     return flow.protocol == 6 || flow.idle_seconds < (echo ? 60U : 300U);
 }
 
+// When a zone that enforces began to; what the publisher fills in.
+void set_enforce_since(policy_image& image, std::uint64_t since_ns) {
+    for (std::uint32_t i = 0; i < image.head.zone_count; ++i) {
+        bool enforces = image.zones[i].enforce != 0;
+        for (std::uint32_t j = 0; j < image.modes.exception_count; ++j) {
+            const auto& exception = image.modes.exceptions[j];
+            enforces = enforces || (exception.zone == i && exception.enforce != 0);
+        }
+        image.zones[i].enforce_since_ns = enforces ? since_ns : 0;
+    }
+}
+
 }  // namespace
 
-NativePipeline::NativePipeline(const policy::CompiledPolicy& compiled, const ReferenceHost& host,
-                               const std::map<Cidr, std::uint32_t>& networks)
-    : compiled_(compiled), networks_(networks) {
+NativePipeline::NativePipeline(policy::CompiledPolicy& compiled, const ReferenceHost& host,
+                               const std::map<Cidr, std::uint32_t>& networks,
+                               std::uint64_t start_ms)
+    : compiled_(compiled), limits_(LIMIT_SETS) {
+    const auto start_ns = start_ms * kNsPerMs;
+    set_enforce_since(*compiled.image, start_ns - host.enforced_for_ms * kNsPerMs);
+    for (const auto& [prefix, kind] : networks)
+        networks_.push_back({{prefix.mapped_bits(), prefix.address.to_bytes()}, kind});
+    fill(host, start_ns);
+    tables_.nodes = compiled.nodes.data();
+    tables_.node_count = static_cast<__u32>(compiled.nodes.size());
+    tables_.own = own_.data();
+    tables_.own_count = static_cast<__u32>(own_.size());
+    tables_.networks = networks_.data();
+    tables_.network_count = static_cast<__u32>(networks_.size());
+    tables_.flows = flows_.data();
+    tables_.flow_count = static_cast<__u32>(flows_.size());
+    tables_.bans = bans_.data();
+    tables_.ban_count = static_cast<__u32>(bans_.size());
+    tables_.existing = existing_.data();
+    tables_.existing_count = static_cast<__u32>(existing_.size());
+    tables_.limits = limits_.data();
+    tables_.limit_seed = {{0x0123456789abcdefULL, 0xfedcba9876543210ULL}};
+    spend_budgets(host.budgets_spent);
+}
+
+void NativePipeline::fill(const ReferenceHost& host, std::uint64_t start_ns) {
     for (const auto& address : host.own) own_.push_back(address.to_bytes());
     for (const auto& flow : host.flows)
         if (alive(flow)) flows_.push_back(to_flow_key(flow));
+    for (const auto& ban : host.bans)
+        bans_.push_back({{ban.source.mapped_bits(), ban.source.address.to_bytes()},
+                         ban.expired ? start_ns : BAN_FOR_EVER});
+    for (const auto& open : host.open_flows)
+        existing_.push_back({to_flow_key(open.flow), open.before_the_flip ? 1 : start_ns + 1});
+}
+
+void NativePipeline::forget_tries() {
+    std::fill(limits_.begin(), limits_.end(), limit_set{});
 }
 
 NativeAnswer NativePipeline::judge(const Arrival& arrival, std::span<const std::uint8_t> bytes,
-                                   bool budgets_spent) const {
-    std::vector<native_network> networks;
-    for (const auto& [prefix, kind] : networks_)
-        networks.push_back({{prefix.mapped_bits(), prefix.address.to_bytes()}, kind});
-    native_tables tables{};
-    tables.nodes = compiled_.nodes.data();
-    tables.node_count = static_cast<__u32>(compiled_.nodes.size());
-    tables.own = own_.data();
-    tables.own_count = static_cast<__u32>(own_.size());
-    tables.networks = networks.data();
-    tables.network_count = static_cast<__u32>(networks.size());
-    tables.flows = flows_.data();
-    tables.flow_count = static_cast<__u32>(flows_.size());
-    tables.now_boot_ns = 1;
-    tables.budget_left = budgets_spent ? 0 : 1;
+                                   std::uint64_t now_ms) {
+    tables_.now_boot_ns = now_ms * kNsPerMs;
     frame packet{};
     packet.bytes = bytes.data();
-    packet.tables = &tables;
+    packet.tables = &tables_;
     packet.length_bytes = static_cast<__u32>(bytes.size());
     packet.layer3 = arrival.layer3 ? 1 : 0;
+    packet.offloaded_vlan = arrival.tag_taken_off ? 5 : 0;
     packet.own_mac = station(arrival.mac);
     packet_facts facts{};
     const auto judged =

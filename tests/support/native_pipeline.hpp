@@ -11,6 +11,14 @@
 #include "policy/compile.hpp"
 #include "support/reference.hpp"
 
+// The pipeline is C for three compilers; its warnings are the BPF build's business.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#include "lib/backend.h"
+#pragma GCC diagnostic pop
+
 namespace portlid::test {
 
 struct NativeAnswer {
@@ -19,20 +27,28 @@ struct NativeAnswer {
     std::uint16_t rule = 0;
 };
 
-// The tables of one host and policy, made once and asked often.
+// The tables of one host and policy, made once and asked often. Remembers tries at limits.
 class NativePipeline {
 public:
-    NativePipeline(const policy::CompiledPolicy& compiled, const ReferenceHost& host,
-                   const std::map<Cidr, std::uint32_t>& networks);
+    NativePipeline(policy::CompiledPolicy& compiled, const ReferenceHost& host,
+                   const std::map<Cidr, std::uint32_t>& networks, std::uint64_t start_ms);
 
     [[nodiscard]] NativeAnswer judge(const Arrival& arrival, std::span<const std::uint8_t> frame,
-                                     bool budgets_spent) const;
+                                     std::uint64_t now_ms);
+    void forget_tries();
+    void spend_budgets(bool spent) { tables_.budget_left = spent ? 0 : 1; }
 
 private:
+    void fill(const ReferenceHost& host, std::uint64_t start_ns);
+
     const policy::CompiledPolicy& compiled_;
     std::vector<ip_bytes> own_;
     std::vector<flow_key> flows_;  // those that are not idle for too long
-    std::map<Cidr, std::uint32_t> networks_;
+    std::vector<native_network> networks_;
+    std::vector<native_ban> bans_;
+    std::vector<native_existing> existing_;
+    std::vector<limit_set> limits_;
+    native_tables tables_{};
 };
 
 [[nodiscard]] flow_key to_flow_key(const ReferenceHost::Flow& flow);

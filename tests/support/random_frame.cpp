@@ -60,7 +60,9 @@ Bytes random_quote(Dice& dice, const ReferenceHost& host, bool v4) {
     unsigned protocol = dice.pick({6U, 17U, 17U, v4 ? 1U : 58U, 47U});
     unsigned local = some_port(dice);
     unsigned remote = some_port(dice);
-    const auto& flow = host.flows[dice.below(host.flows.size())];
+    const auto& flow = !host.open_flows.empty() && dice.chance(20)
+                           ? host.open_flows[dice.below(host.open_flows.size())].flow
+                           : host.flows[dice.below(host.flows.size())];
     if (dice.chance(50) && (flow.local.family() == Family::IPv4) == v4) {
         ends.source = flow.local.to_string();
         ends.destination = flow.remote.to_string();
@@ -196,6 +198,15 @@ Bytes reply_packet(Dice& dice, const ReferenceHost& host) {
     return ip_header_and(dice, ends, flow.protocol, random_bytes(dice, 16));
 }
 
+// From a stranger within a connection that was open, or nearly.
+Bytes open_flow_packet(Dice& dice, const ReferenceHost& host) {
+    const auto& flow = host.open_flows[dice.below(host.open_flows.size())].flow;
+    const Ends ends{flow.local.family() == Family::IPv4, flow.remote.to_string(),
+                    flow.local.to_string()};
+    const auto far = flow.remote_port + (dice.chance(10) ? 1 : 0);
+    return ip_header_and(dice, ends, 6, random_tcp(dice, far, flow.local_port));
+}
+
 Bytes dhcp_packet(Dice& dice) {
     if (dice.chance(50)) {
         const Ends ends{true, dice.pick<std::string>({"192.0.2.254", "203.0.113.9"}),
@@ -266,7 +277,8 @@ Bytes random_frame(Dice& dice, const ReferenceHost& host, bool layer3) {
         case 0:
         case 1:
         case 2:
-            packet = reply_packet(dice, host);
+            packet = dice.chance(30) && !host.open_flows.empty() ? open_flow_packet(dice, host)
+                                                                 : reply_packet(dice, host);
             break;
         case 3:
             packet = dice.chance(40) ? dhcp_packet(dice) : new_packet(dice, host);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/random_host.hpp"
 
+#include <algorithm>
+
 namespace portlid::test {
 
 namespace {
@@ -49,6 +51,37 @@ Flow random_flow(Dice& dice, const ReferenceHost& host) {
     return flow;
 }
 
+void add_bans(Dice& dice, ReferenceHost& host) {
+    if (dice.chance(60)) return;
+    const auto count = dice.between(1, 4);
+    for (unsigned i = 0; i < count; ++i) {
+        const bool v4 = dice.chance(60);
+        const auto bits =
+            dice.chance(50) ? (v4 ? 32 : 128) : dice.between(v4 ? 0 : 8, v4 ? 31 : 127);
+        const auto prefix =
+            Cidr::parse(dice.pick(some_sources(v4)) + "/" + std::to_string(bits), true);
+        const bool known = std::any_of(host.bans.begin(), host.bans.end(),
+                                       [&](const auto& ban) { return ban.source == *prefix; });
+        if (!known) host.bans.push_back({*prefix, dice.chance(30)});
+    }
+}
+
+// Connections of strangers to ports of ours.
+void add_open_flows(Dice& dice, ReferenceHost& host) {
+    const auto count = dice.below(8);
+    for (unsigned i = 0; i < count; ++i) {
+        const bool v4 = dice.chance(60);
+        Flow flow;
+        flow.local =
+            address(dice.chance(80) ? (v4 ? kHostV4 : kHostV6) : dice.pick(some_destinations(v4)));
+        flow.remote = address(dice.pick(some_sources(v4)));
+        flow.local_port = some_port(dice);
+        flow.remote_port = 40000 + i;  // so that no two are the same
+        flow.protocol = 6;
+        host.open_flows.push_back({flow, dice.chance(75)});
+    }
+}
+
 }  // namespace
 
 ReferenceHost random_host(Dice& dice) {
@@ -72,6 +105,8 @@ ReferenceHost random_host(Dice& dice) {
             });
         if (!known) host.flows.push_back(flow);
     }
+    add_bans(dice, host);
+    add_open_flows(dice, host);
     return host;
 }
 

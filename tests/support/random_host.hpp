@@ -15,8 +15,12 @@ namespace portlid::test {
 // Own addresses, networks and flows. The first flows are the same for every seed, the rest vary.
 [[nodiscard]] ReferenceHost random_host(Dice& dice);
 
+// How fast time passes for a round: in the kernel it cannot be set, so limits and `existing` are
+// over hours there; natively every frame comes at a time of its own.
+enum class Clock { Kernel, Own };
+
 // Text of a valid policy of one to three zones; every key of contract §3 that decides a packet.
-[[nodiscard]] std::string random_policy(Dice& dice);
+[[nodiscard]] std::string random_policy(Dice& dice, Clock clock);
 
 // A frame (Ethernet, or IP when `layer3`): by grammar, then, one time in three, damaged.
 [[nodiscard]] Bytes random_frame(Dice& dice, const ReferenceHost& host, bool layer3);

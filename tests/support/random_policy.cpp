@@ -120,7 +120,12 @@ std::string random_mode(Dice& dice) {
     return dice.chance(60) ? "enforce" : "monitor";
 }
 
-std::string random_zones(Dice& dice, Names& names) {
+std::string random_existing(Dice& dice, Clock clock) {
+    return clock == Clock::Kernel ? dice.pick<std::string>({"0", "24h", "forever"})
+                                  : dice.pick<std::string>({"0", "1s", "10m", "24h", "forever"});
+}
+
+std::string random_zones(Dice& dice, Names& names, Clock clock) {
     std::string text = "zones:\n";
     const auto count = dice.between(1, 3);
     for (unsigned i = 0; i < count; ++i) {
@@ -129,6 +134,7 @@ std::string random_zones(Dice& dice, Names& names) {
         if (dice.chance(80))
             text += std::string("    default: ") + (dice.chance(70) ? "drop" : "allow") + "\n";
         if (dice.chance(40)) text += "    mode: " + random_mode(dice) + "\n";
+        if (dice.chance(50)) text += "    existing: " + random_existing(dice, clock) + "\n";
     }
     return text;
 }
@@ -143,9 +149,21 @@ std::string random_sets(Dice& dice, Names& names) {
     return text;
 }
 
-std::string random_service(Dice& dice, const Names& names, unsigned number) {
+std::string random_limit(Dice& dice, const Names& names, Clock clock) {
+    std::string text =
+        "    limit: { new: " + dice.pick<std::string>({"1", "2", "2", "3", "6", "12"});
+    text += clock == Clock::Kernel ? dice.pick<std::string>({"/1h", "/24h"})
+                                   : dice.pick<std::string>({"/30s", "/60s", "/1h"});
+    if (dice.chance(40)) text += ", exempt: " + random_sources(dice, names);
+    return text + " }\n";
+}
+
+std::string random_service(Dice& dice, const Names& names, Clock clock, unsigned number) {
+    // At most four limited services on one port (bpf/README.md): the first four may be.
+    const bool limited = number < 4 && dice.chance(40);
     std::string text = "  - name: n" + std::to_string(number) + "\n";
-    text += "    ports: " + random_ports(dice) + "\n";
+    text += "    ports: " + random_ports(dice, limited) + "\n";
+    if (limited) text += random_limit(dice, names, clock);
     if (dice.chance(50)) text += "    from: " + random_sources(dice, names) + "\n";
     if (dice.chance(30))
         text += "    zones: " +
@@ -164,10 +182,10 @@ std::string random_service(Dice& dice, const Names& names, unsigned number) {
     return text;
 }
 
-std::string random_services(Dice& dice, const Names& names) {
+std::string random_services(Dice& dice, const Names& names, Clock clock) {
     const auto count = dice.below(9);
     std::string text = count == 0 ? "" : "services:\n";
-    for (unsigned i = 0; i < count; ++i) text += random_service(dice, names, i);
+    for (unsigned i = 0; i < count; ++i) text += random_service(dice, names, clock, i);
     return text;
 }
 
@@ -207,12 +225,12 @@ std::string random_rest(Dice& dice, const Names& names) {
 
 }  // namespace
 
-std::string random_policy(Dice& dice) {
+std::string random_policy(Dice& dice, Clock clock) {
     Names names;
     std::string text = "version: 1\nmode: " + random_mode(dice) + "\n";
-    text += random_zones(dice, names);
+    text += random_zones(dice, names, clock);
     text += random_sets(dice, names);
-    text += random_services(dice, names);
+    text += random_services(dice, names, clock);
     return text + random_rest(dice, names);
 }
 

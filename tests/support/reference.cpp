@@ -57,12 +57,14 @@ struct NewFlow {
 class Table {
 public:
     Table(const Policy& policy, const ReferenceHost& host, const Arrival& arrival,
-          const ParsedFrame& packet)
+          const ParsedFrame& packet, ReferenceLimits& limits, std::uint64_t now_ms)
         : policy_(policy),
           host_(host),
           zone_(policy.zones[arrival.zone]),
           force_monitor_(arrival.force_monitor),
-          p_(packet) {}
+          p_(packet),
+          limits_(limits),
+          now_ms_(now_ms) {}
 
     // The rows that apply, in the order of the table.
     ReferenceAnswer decide() {
@@ -101,6 +103,7 @@ private:
         out.verdict = rows_.front().verdict;
         out.rule = rows_.front().rule;
         out.uses_budget = uses_budget_;
+        out.uses_limit = uses_limit_;
         out.reasons.push_back(rows_.front().why);
         for (const auto& row : rows_) {
             const bool other_drop = row.verdict == out.verdict && row.verdict != VERDICT_allow;
@@ -119,7 +122,7 @@ private:
         if (reply()) allow(REASON_reply);
         destination_rows();
         if (own_address() && in_failsafe(flow())) allow(REASON_failsafe);
-        if (in_any(host_.banned, p_.source)) drop(REASON_banned);
+        if (banned()) drop(REASON_banned);
         if (in_any(policy_.deny, p_.source)) drop(REASON_denied);
         if (p_.tcp() || p_.udp())
             port_rows();
@@ -165,7 +168,7 @@ private:
     bool quote_is_known(const QuotedPacket& quote) const {
         const ReferenceHost::Flow wanted{quote.local,       quote.remote,   quote.local_port,
                                          quote.remote_port, quote.protocol, 0};
-        if (known(wanted)) return true;
+        if (known(wanted) || honoured(wanted)) return true;
         if (quote.protocol != 6 && quote.protocol != 17) return false;
         return port_is_open({quote.remote, quote.local, quote.protocol, quote.local_port});
     }
@@ -178,6 +181,7 @@ private:
     }
 
     // ---- row 5 ----
+    bool pure_syn() const { return p_.tcp() && p_.syn && !p_.ack; }
     bool known(const ReferenceHost::Flow& wanted) const {
         const bool echo = wanted.protocol == 1 || wanted.protocol == 58;
         const auto limit = echo ? kEchoIdleSeconds : kFlowIdleSeconds;
@@ -189,7 +193,7 @@ private:
         });
     }
     bool reply() const {
-        if (p_.tcp() && p_.syn && !p_.ack) return false;
+        if (pure_syn()) return false;
         if (p_.icmp()) {
             return p_.echo_reply() &&
                    known({p_.destination, p_.source, p_.icmp_id, 0, p_.protocol, 0});
@@ -243,6 +247,13 @@ private:
                            });
     }
 
+    // ---- row 9 ----
+    bool banned() const {
+        return std::any_of(host_.bans.begin(), host_.bans.end(), [&](const auto& ban) {
+            return !ban.expired && ban.source.contains(p_.source);
+        });
+    }
+
     // ---- row 10 ----
     void protocol_rows() {
         const auto& listed = policy_.protocols;
@@ -256,11 +267,13 @@ private:
 
     // ---- rows 11, 13 and 14 ----
     NewFlow flow() const { return {p_.source, p_.destination, p_.protocol, p_.destination_port}; }
-    bool names(const Service& service, const NewFlow& flow) const {
+    bool in_zone(const Service& service) const {
         const auto& zones = service.zones;
+        return zones.empty() || std::find(zones.begin(), zones.end(), zone_.name) != zones.end();
+    }
+    bool names(const Service& service, const NewFlow& flow) const {
         const auto& addresses = service.addresses;
-        if (!zones.empty() && std::find(zones.begin(), zones.end(), zone_.name) == zones.end())
-            return false;
+        if (!in_zone(service)) return false;
         if (!addresses.empty() &&
             std::find(addresses.begin(), addresses.end(), flow.destination) == addresses.end())
             return false;
@@ -280,46 +293,70 @@ private:
         }
         return !named && zone_.default_action == Action::Allow;
     }
+    static bool limited(const Service& service, const NewFlow& flow) {
+        return service.limit && !in_any(service.limit->exempt_members, flow.source);
+    }
+    // A limit is asked only by a packet that nothing before it decides, and only by a pure SYN.
+    bool lets_in(const Service& service) {
+        if (!limited(service, flow()) || !pure_syn() || !rows_.empty()) return true;
+        uses_limit_ = true;
+        return limits_.allows(service, p_.source, now_ms_);
+    }
     void port_rows() {
-        std::vector<const Service*> closing;
-        for (const auto& service : policy_.services) {
-            if (!names(service, flow())) continue;
-            if (admits(service, flow())) return allow(REASON_allowed, service.name);
-            closing.push_back(&service);
-        }
-        if (was_open_before() && really_closed(closing)) allow(REASON_grandfathered);
-        if (!closing.empty())
-            closed_by(closing);
+        std::vector<const Service*> naming;
+        for (const auto& service : policy_.services)
+            if (names(service, flow())) naming.push_back(&service);
+        for (const auto* service : naming)
+            if (admits(*service, flow()) && !(limited(*service, flow()) && pure_syn()))
+                return allow(REASON_allowed, service->name);
+        for (const auto* service : naming)
+            if (admits(*service, flow()) && lets_in(*service))
+                return allow(REASON_allowed, service->name);
+        if (!naming.empty())
+            closed_by(naming);
         else if (zone_.default_action == Action::Allow)
             allow(REASON_zone_default);
         else
-            drop(REASON_no_service);
+            closed_by({});
     }
-    bool any_enforces(const std::vector<const Service*>& services) const {
-        return std::any_of(services.begin(), services.end(), [&](const auto* one) {
-            return mode_of(policy_, zone_, *one) == Mode::Enforce;
-        });
-    }
-    bool really_closed(const std::vector<const Service*>& services) const {
-        if (!services.empty()) return any_enforces(services);
-        return zone_.default_action == Action::Drop && mode_of(policy_, zone_) == Mode::Enforce;
-    }
-    bool was_open_before() const {
-        const auto& open = host_.open_before;
-        return p_.tcp() && !p_.syn && std::any_of(open.begin(), open.end(), [&](const auto& flow) {
-                   return flow.local == p_.destination && flow.remote == p_.source &&
-                          flow.local_port == p_.destination_port &&
-                          flow.remote_port == p_.source_port;
-               });
-    }
-    // Dropped when any of them enforces; each may say why.
+    // Dropped when any of them enforces; each may say why. None: the zone itself.
     void closed_by(const std::vector<const Service*>& services) {
-        const bool enforced = any_enforces(services);
+        auto mode = services.empty() ? mode_of(policy_, zone_) : Mode::Monitor;
+        for (const auto* service : services)
+            if (mode_of(policy_, zone_, *service) == Mode::Enforce) mode = Mode::Enforce;
+        if (mode == Mode::Enforce && grandfathered()) return allow(REASON_grandfathered);
+        if (services.empty()) drop(REASON_no_service, mode);
         for (const auto* service : services) {
             const bool source = service->from_any || in_any(service->from, p_.source);
-            drop(source ? REASON_owner_absent : REASON_source_not_allowed,
-                 enforced ? Mode::Enforce : Mode::Monitor);
+            drop(!source          ? REASON_source_not_allowed
+                 : service->owner ? REASON_owner_absent
+                                  : REASON_limited,
+                 mode);
         }
+    }
+
+    // ---- row 12 ----
+    bool zone_enforces() const {
+        const auto& services = policy_.services;
+        return mode_of(policy_, zone_) == Mode::Enforce ||
+               std::any_of(services.begin(), services.end(), [&](const Service& service) {
+                   return in_zone(service) && mode_of(policy_, zone_, service) == Mode::Enforce;
+               });
+    }
+    bool honoured(const ReferenceHost::Flow& wanted) const {
+        using Ms = std::chrono::milliseconds;
+        if (wanted.protocol != 6 || !zone_enforces()) return false;
+        if (zone_.existing && Ms(host_.enforced_for_ms) >= *zone_.existing) return false;
+        return std::any_of(host_.open_flows.begin(), host_.open_flows.end(), [&](const auto& open) {
+            const auto& flow = open.flow;
+            return open.before_the_flip && flow.local == wanted.local &&
+                   flow.remote == wanted.remote && flow.local_port == wanted.local_port &&
+                   flow.remote_port == wanted.remote_port;
+        });
+    }
+    bool grandfathered() const {
+        return p_.tcp() && !p_.syn &&
+               honoured({p_.destination, p_.source, p_.destination_port, p_.source_port, 6, 0});
     }
 
     const Policy& policy_;
@@ -327,8 +364,11 @@ private:
     const policy::Zone& zone_;
     const bool force_monitor_;
     const ParsedFrame& p_;
+    ReferenceLimits& limits_;
+    const std::uint64_t now_ms_;
     std::vector<Row> rows_;
     bool uses_budget_ = false;
+    bool uses_limit_ = false;
 };
 
 }  // namespace
@@ -350,10 +390,33 @@ std::string ReferenceAnswer::to_string() const {
     return text;
 }
 
+// bpf/README.md, "Limits": forgotten after a period without a try; the N-th try within a period,
+// and from then on every one until then, is refused. IPv6 sources count by their /64.
+bool ReferenceLimits::allows(const policy::Service& service, const IpAddress& source,
+                             std::uint64_t now_ms) {
+    auto who = source;
+    if (source.family() == Family::IPv6) {
+        auto bytes = source.bytes();
+        std::fill(bytes.begin() + 8, bytes.end(), std::uint8_t{0});
+        who = IpAddress::from_v6(bytes.data());
+    }
+    const auto period_ms = static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(service.limit->per).count());
+    auto& tries = tries_[{service.name, who}];
+    if (!tries.at_ms.empty() && now_ms - tries.at_ms.back() >= period_ms) tries = {};
+    tries.at_ms.push_back(now_ms);
+    const auto recent =
+        std::count_if(tries.at_ms.begin(), tries.at_ms.end(),
+                      [&](std::uint64_t at_ms) { return now_ms - at_ms < period_ms; });
+    if (recent >= static_cast<std::ptrdiff_t>(service.limit->new_flows)) tries.blocked = true;
+    return !tries.blocked;
+}
+
 ReferenceAnswer judge_slowly(const policy::Policy& policy, const ReferenceHost& host,
-                             const Arrival& arrival, std::span<const std::uint8_t> frame) {
-    const auto packet = parse_slowly(frame, arrival.layer3, arrival.mac);
-    return Table(policy, host, arrival, packet).decide();
+                             const Arrival& arrival, std::span<const std::uint8_t> frame,
+                             ReferenceLimits& limits, std::uint64_t now_ms) {
+    const auto packet = parse_slowly(frame, {arrival.layer3, arrival.tag_taken_off, arrival.mac});
+    return Table(policy, host, arrival, packet, limits, now_ms).decide();
 }
 
 }  // namespace portlid::test

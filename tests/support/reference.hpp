@@ -7,8 +7,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "abi/reasons.h"
@@ -32,24 +34,48 @@ struct ReferenceHost {
         unsigned protocol = 0;
         unsigned idle_seconds = 0;  // since our last packet
     };
+    struct Ban {
+        Cidr source;
+        bool expired = false;
+    };
+    struct OpenFlow {  // a TCP connection of a stranger that was open
+        Flow flow;
+        bool before_the_flip = true;  // or only since the zone enforces
+    };
     std::vector<IpAddress> own;
     std::vector<Network> networks;
     std::vector<Flow> flows;
-    std::vector<Flow> open_before;  // when the zones began to enforce, `existing` not over
-    std::vector<Cidr> banned;
-    bool budgets_spent = false;  // every source has used up its fragments and ICMP errors
+    std::vector<Ban> bans;
+    std::vector<OpenFlow> open_flows;
+    std::uint64_t enforced_for_ms = 0;  // every zone that enforces, for so long
+    bool budgets_spent = false;         // every source has used up its fragments and ICMP errors
 };
 
 // How a frame came in.
 struct Arrival {
     std::size_t zone = 0;  // index into policy.zones
     bool layer3 = false;
+    bool tag_taken_off = false;  // the NIC removed one VLAN tag (tc only)
     bool force_monitor = false;  // a catch_all interface: nothing is dropped
     std::array<std::uint8_t, 6> mac{};
 };
 
 [[nodiscard]] const char* word_of(reason why);            // "no_service"
 [[nodiscard]] const char* word_of(verdict_word verdict);  // "would_drop"
+
+// Tries at limited services: every one ever made, by whom, when.
+class ReferenceLimits {
+public:
+    // One more try of `source` at `service`, which has a limit, at `now_ms`; true when it passes.
+    bool allows(const policy::Service& service, const IpAddress& source, std::uint64_t now_ms);
+
+private:
+    struct Tries {
+        std::vector<std::uint64_t> at_ms;  // since the source was last forgotten
+        bool blocked = false;
+    };
+    std::map<std::pair<std::string, IpAddress>, Tries> tries_;
+};
 
 struct ReferenceAnswer {
     verdict_word verdict = VERDICT_allow;
@@ -59,6 +85,7 @@ struct ReferenceAnswer {
     std::vector<reason> reasons;
     std::string rule;  // the name of the service that opens the port, "" otherwise
     bool uses_budget = false;
+    bool uses_limit = false;  // a try was counted: asking again would be another try
 
     [[nodiscard]] bool accepts(verdict_word word, reason why) const;
     [[nodiscard]] std::string to_string() const;
@@ -66,6 +93,7 @@ struct ReferenceAnswer {
 
 [[nodiscard]] ReferenceAnswer judge_slowly(const policy::Policy& policy, const ReferenceHost& host,
                                            const Arrival& arrival,
-                                           std::span<const std::uint8_t> frame);
+                                           std::span<const std::uint8_t> frame,
+                                           ReferenceLimits& limits, std::uint64_t now_ms);
 
 }  // namespace portlid::test

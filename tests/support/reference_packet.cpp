@@ -183,10 +183,10 @@ void read_v6(const Reader& frame, ParsedFrame& out) {
 }
 
 // The ethertype behind at most two tags, and where the packet begins.
-unsigned read_link(const Reader& frame, std::size_t& at) {
+unsigned read_link(const Reader& frame, bool tag_taken_off, std::size_t& at) {
     at = 14;
     auto type = frame.u16(12);
-    for (unsigned tags = 0; type == 0x8100 || type == 0x88a8; ++tags) {
+    for (unsigned tags = tag_taken_off ? 1 : 0; type == 0x8100 || type == 0x88a8; ++tags) {
         insist(tags < 2);
         type = frame.u16(at + 2);
         at += 4;
@@ -200,15 +200,14 @@ bool for_another_station(const Reader& frame, const std::array<std::uint8_t, 6>&
     return to[0] % 2 == 0 && !std::equal(to.begin(), to.end(), own.begin());
 }
 
-void read_frame(const Reader& frame, bool layer3, const std::array<std::uint8_t, 6>& own_mac,
-                ParsedFrame& out) {
+void read_frame(const Reader& frame, const Wire& wire, ParsedFrame& out) {
     std::size_t at = 0;
     unsigned type = 0;
-    if (layer3) {
+    if (wire.layer3) {
         type = frame.u8(0) / 16 == 6 ? 0x86dd : 0x0800;
     } else {
-        out.other_station = for_another_station(frame, own_mac);
-        type = read_link(frame, at);
+        out.other_station = for_another_station(frame, wire.own_mac);
+        type = read_link(frame, wire.tag_taken_off, at);
     }
     if (type == 0x0800) return read_v4(frame.after(at), out);
     if (type == 0x86dd) return read_v6(frame.after(at), out);
@@ -217,14 +216,14 @@ void read_frame(const Reader& frame, bool layer3, const std::array<std::uint8_t,
 
 }  // namespace
 
-ParsedFrame parse_slowly(Bytes frame, bool layer3, const std::array<std::uint8_t, 6>& own_mac) {
+ParsedFrame parse_slowly(Bytes frame, const Wire& wire) {
     ParsedFrame out;
-    if (!layer3 && frame.size() < 14) {
+    if (!wire.layer3 && frame.size() < 14) {
         out.status = ParsedFrame::Status::NotIp;  // too short to say what it carries
         return out;
     }
     try {
-        read_frame(Reader(frame), layer3, own_mac, out);
+        read_frame(Reader(frame), wire, out);
     } catch (const Short&) {
         out.status = ParsedFrame::Status::Malformed;
     }

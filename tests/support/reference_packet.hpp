@@ -61,8 +61,12 @@ struct ParsedFrame {
     }
 };
 
-// `layer3`: the frame begins with the IP header. `own_mac`: all zero = every station is ours.
-[[nodiscard]] ParsedFrame parse_slowly(std::span<const std::uint8_t> frame, bool layer3,
-                                       const std::array<std::uint8_t, 6>& own_mac);
+// How the bytes came to us.
+struct Wire {
+    bool layer3 = false;                    // they begin with the IP header
+    bool tag_taken_off = false;             // the NIC removed one VLAN tag
+    std::array<std::uint8_t, 6> own_mac{};  // all zero = every station is ours
+};
+[[nodiscard]] ParsedFrame parse_slowly(std::span<const std::uint8_t> frame, const Wire& wire);
 
 }  // namespace portlid::test

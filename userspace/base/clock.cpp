@@ -4,10 +4,12 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <cstdlib>
 #include <ctime>
+#include <limits>
 
 namespace portlid {
 
@@ -51,8 +53,12 @@ WallTime wall_now() {
 }
 
 WallTime to_wall(BootTime instant) {
-    return WallTime(std::chrono::nanoseconds(boot_offset_ns()) +
-                    std::chrono::nanoseconds(static_cast<std::int64_t>(instant.ns)));
+    constexpr auto kLatest = std::numeric_limits<std::int64_t>::max();
+    const auto since_boot =
+        static_cast<std::int64_t>(std::min(instant.ns, static_cast<std::uint64_t>(kLatest)));
+    std::int64_t wall = 0;
+    if (__builtin_add_overflow(boot_offset_ns(), since_boot, &wall)) wall = kLatest;
+    return WallTime(std::chrono::nanoseconds(wall));
 }
 
 std::string to_rfc3339(WallTime time) {

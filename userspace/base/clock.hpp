@@ -21,7 +21,8 @@ using WallTime = std::chrono::time_point<std::chrono::system_clock, std::chrono:
 [[nodiscard]] BootTime boot_now();
 [[nodiscard]] WallTime wall_now();
 // Wall time of a boot-clock instant. The offset between the clocks is measured again only when it
-// has moved by more than a millisecond (a step, a suspend), so an instant keeps its wall time.
+// has moved by more than a millisecond (a step, a suspend), so an instant keeps its wall time. An
+// instant beyond what WallTime can hold gives the latest one.
 [[nodiscard]] WallTime to_wall(BootTime instant);
 // RFC 3339 in UTC with nanoseconds: 2026-03-01T10:15:02.123456789Z
 [[nodiscard]] std::string to_rfc3339(WallTime time);

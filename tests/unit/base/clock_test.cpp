@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace portlid {
 namespace {
 
@@ -50,6 +52,11 @@ TEST(BootClock, NeverGoesBackAndMeetsTheWallClock) {
     for (int again = 0; again < 100; ++again) EXPECT_EQ(to_wall(fixed), once);
     const auto hour_ago = to_wall({boot_now().ns - 3'600'000'000'000U});
     EXPECT_NEAR(static_cast<double>((wall_now() - hour_ago).count()), 3.6e12, 1e9);
+}
+
+TEST(BootClock, GivesTheLatestWallTimeForInstantsBeyondIt) {
+    EXPECT_EQ(to_wall({std::numeric_limits<std::uint64_t>::max()}), WallTime::max());
+    EXPECT_EQ(to_wall({std::numeric_limits<std::int64_t>::max()}), WallTime::max());
 }
 
 }  // namespace
