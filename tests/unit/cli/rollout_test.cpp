@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include "cli/json_access.hpp"
 #include "unit/cli/support.hpp"
 
 namespace portlid::cli {
