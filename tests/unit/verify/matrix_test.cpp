@@ -184,7 +184,6 @@ TEST_F(MatrixTest, AsksAgainWhenItsOwnQuestionsUsedALimitUp) {
     NativeOracle oracle(image_, input_.own);
     unsigned tries = 0;
     oracle.wrong = [&](std::span<const std::uint8_t> packet, Answer& answer) {
-        if (oracle.forgotten > 0 && tries >= 2) tries = 0;
         if (packet[9] == 6 && port_of(packet) == 80 && tries++ < 1)
             answer = {VERDICT_drop, REASON_limited};
     };
