@@ -12,8 +12,28 @@ from harness.lab import HOST4, HOST6
 from harness.portlid import Portlid
 from harness.wait import until
 
-ECHO, REDIRECTED, AGAIN = 7777, 8443, 7778  # all closed; 8443 is translated to 7777 by conntrack
+ECHO, REDIRECTED = 7777, 8443  # both closed; 8443 is translated to 7777 by conntrack
 MODES = ("native", "generic", "tc")
+ECHO_SERVER = f"""
+import socket, threading
+def copy(connection):
+    while data := connection.recv(65536):
+        connection.sendall(data)
+def accept(listener):
+    while True:
+        threading.Thread(target=copy, args=(listener.accept()[0],), daemon=True).start()
+def datagrams(server):
+    while True:
+        server.sendto(*server.recvfrom(65536))
+tcp = socket.create_server(("::", {ECHO}), family=socket.AF_INET6, dualstack_ipv6=True)
+udp = [socket.socket(f, socket.SOCK_DGRAM) for f in (socket.AF_INET, socket.AF_INET6)]
+udp[1].setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+for server, address in zip(udp, ("0.0.0.0", "::")):
+    server.bind((address, {ECHO}))
+    threading.Thread(target=datagrams, args=(server,), daemon=True).start()
+print("ready", flush=True)
+accept(tcp)
+"""
 
 
 def policy(mode, existing="forever", services="  - { name: open, ports: [22/tcp] }\n"):
@@ -128,7 +148,7 @@ def limited(lab, attach):
 
 def rows(report):
     with bare.bare_lab() as lab:
-        lab.echo_server("host", ECHO, AGAIN)
+        bare.python(lab, ECHO_SERVER)
         for attach in MODES:
             for tracked in (False, True):
                 how = "with conntrack" if tracked else "without conntrack"
