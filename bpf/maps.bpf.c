@@ -68,9 +68,9 @@
 //                 first-level cache. Full: the bucket says so, and local_addresses is asked.
 // flows, forwarded_flows   key bucket number, value struct flow_bucket. Writers: egress, seed_flow,
 //                 by whether a packet was made here or only forwarded, so that a container's flood
-//                 pushes out none of the host's; ingress sets bits of `used`. Reader: ingress. 32768
-//                 x 5 places, 2 MiB each. Full: see lib/flow_table.h; the entry used least goes,
-//                 and conntrack may still know it.
+//                 pushes out none of the host's; ingress sets bits of `used`. Reader: ingress.
+//                 32768 x 5 places, 2 MiB each. Full: see lib/flow_table.h; the entry used least
+//                 goes, and conntrack may still know it.
 // packet_scratch  per CPU, one struct packet_facts a program. Writer and reader: that program.
 //                 Never full.
 #define PORTLID_DEFINE_MAPS

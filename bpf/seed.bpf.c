@@ -11,13 +11,10 @@ int seed_flow(struct flow_seed* seed) {
     __u64 now = bpf_ktime_get_boot_ns();
     __u64 age = (__u64)seed->age_s * SECOND_NS;
     __u64 tag = flow_tag_of(&key);
-    struct flow_bucket* one = flow_bucket_at(flow_bucket_one(tag), 0);
-    struct flow_bucket* two = flow_bucket_at(flow_bucket_two(tag), 0);
-    if (!tag || !one || !two) return 1;
+    if (!tag) return 1;
     // One that egress wrote meanwhile is fresher.
-    if (flow_in_bucket(one, tag) || flow_in_bucket(two, tag)) return 0;
-    return flow_put(one, two, tag, (__u32)((now > age ? now - age : 0) / SECOND_NS)) ==
-           FLOW_TABLE_FULL;
+    if (flow_find(tag, 0)) return 0;
+    return flow_store(tag, now > age ? now - age : 0, 0) == FLOW_TABLE_FULL;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -100,36 +100,17 @@ static __always_inline __u64 flow_tag_of(const struct flow_key* key) {
     return seed && (seed->words[0] | seed->words[1]) ? flow_tag(seed, key) : 0;
 }
 
-// Bucket `index` of the host's flows, or of those that it only forwards.
-static __always_inline struct flow_bucket* flow_bucket_at(__u32 index, int forwarded) {
-    if (forwarded) return bpf_map_lookup_elem(&forwarded_flows, &index);
-    return bpf_map_lookup_elem(&flows, &index);
-}
-
-// When `tag` was last seen to leave, to the end of that second; 0 = not in this bucket. Marks it
-// as used.
-static __always_inline __u64 flow_in_bucket(struct flow_bucket* bucket, __u64 tag) {
-    if (!bucket) return 0;
-    for (__u32 i = 0; i < FLOW_PLACES; i++) {
-        if (bucket->tags[i] != tag) continue;
-        if (!(bucket->used >> i & 1u)) __sync_fetch_and_or(&bucket->used, 1u << i);
-        return (bucket->seen_s[i] + 1ull) * 1000000000ull - 1;
-    }
-    return 0;
-}
-
-static __always_inline __u64 flow_in_table(__u64 tag, int forwarded) {
-    __u64 last = flow_in_bucket(flow_bucket_at(flow_bucket_one(tag), forwarded), tag);
-    return last ? last : flow_in_bucket(flow_bucket_at(flow_bucket_two(tag), forwarded), tag);
-}
+// flows.bpf.c. `forwarded`: 0 = the table of the host's own flows, 1 = of those it only forwards.
+// Global functions, verified once: inlined, their loops multiply with everything around them.
+__u64 flow_find(__u64 tag, __u32 forwarded);
 
 static __always_inline __u64 flow_last_egress_ns(const struct frame* frame,
                                                  const struct flow_key* key) {
     __u64 tag = flow_tag_of(key), last;
     (void)frame;
     if (!tag) return 0;
-    last = flow_in_table(tag, 0);
-    return last || !table_size(TABLE_FORWARDED) ? last : flow_in_table(tag, 1);
+    last = flow_find(tag, 0);
+    return last || !table_size(TABLE_FORWARDED) ? last : flow_find(tag, 1);
 }
 
 static __always_inline __u32 trie_child(const struct frame* frame, const struct policy_image* image,

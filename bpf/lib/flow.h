@@ -64,33 +64,17 @@ static __always_inline void note_forwarded(void) {
     if (used && !*used) *used = 1;
 }
 
-static __always_inline void write_flow(__u64 tag, __u64 now, int forwarded) {
-    struct flow_bucket* one = flow_bucket_at(flow_bucket_one(tag), forwarded);
-    struct flow_bucket* two = flow_bucket_at(flow_bucket_two(tag), forwarded);
-    int outcome;
-    if (!tag || !one || !two) return count_health(HEALTH_flow_insert_failed);
-    outcome = flow_put(one, two, tag, (__u32)(now / SECOND_NS));
-    // Somebody took that very place meanwhile: there are nine others.
-    if (outcome == FLOW_TABLE_FULL) outcome = flow_put(one, two, tag, (__u32)(now / SECOND_NS));
+// flows.bpf.c, like flow_find() in lib/backend_kernel.h.
+int flow_store(__u64 tag, __u64 now_ns, __u32 forwarded);
+int flow_renew(__u64 tag, __u64 now_ns, __u64 idle_ns, __u32 forwarded);
+
+static __always_inline void write_flow(__u64 tag, __u64 now, __u32 forwarded) {
+    int outcome = flow_store(tag, now, forwarded);
     if (forwarded) note_forwarded();
     if (outcome == FLOW_TABLE_FULL)
         count_health(HEALTH_flow_insert_failed);
     else
         count_health(forwarded ? HEALTH_forwarded_inserts : HEALTH_flow_inserts);
-}
-
-// The flow is known and its last packet no longer ago than its protocol allows: another one left.
-static __always_inline int refresh_in_bucket(struct flow_bucket* bucket, __u64 tag, __u64 now,
-                                             __u64 idle_ns) {
-    __u32 now_s = (__u32)(now / SECOND_NS);
-    if (!bucket || !tag) return 0;
-    for (__u32 i = 0; i < FLOW_PLACES; i++) {
-        if (bucket->tags[i] != tag) continue;
-        if (idle_ns != ~0ull && now > (bucket->seen_s[i] + 1ull) * SECOND_NS + idle_ns) return 0;
-        if (bucket->seen_s[i] != now_s) bucket->seen_s[i] = now_s;
-        return 1;
-    }
-    return 0;
 }
 
 static __always_inline int opens_by_itself(const struct packet_facts* facts) {
@@ -109,14 +93,11 @@ static __always_inline void track_egress(const struct frame* frame,
     egress_key(facts, &key);
     tag = flow_tag_of(&key);
     idle_ns = idle_limit_ns(facts->protocol);
-    if (refresh_in_bucket(flow_bucket_at(flow_bucket_one(tag), forwarded), tag, now, idle_ns))
-        return;
-    if (refresh_in_bucket(flow_bucket_at(flow_bucket_two(tag), forwarded), tag, now, idle_ns))
-        return;
+    if (flow_renew(tag, now, idle_ns, (__u32)forwarded)) return;
     if (!opens) {
         if (was_asked_first(&key, now)) return;
         if (conntrack_direction(frame, facts, 1) == CONNTRACK_ORIGINAL) return;
         if (image && peer_is_admitted(frame, image, zone_index, facts)) return;
     }
-    write_flow(tag, now, forwarded);
+    write_flow(tag, now, (__u32)forwarded);
 }

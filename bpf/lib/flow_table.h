@@ -48,34 +48,33 @@ static __always_inline __u32 flow_bucket_two(__u64 tag) {
     return (__u32)(tag >> 49) & (FLOW_BUCKETS - 1);
 }
 
-static __always_inline __u32 flow_free_places(const struct flow_bucket* bucket) {
-    __u32 count = 0;
+static __always_inline __u64 flow_free_places(const struct flow_bucket* bucket) {
+    __u64 count = 0;
     for (__u32 i = 0; i < FLOW_PLACES; i++) count += !bucket->tags[i];
     return count;
 }
 
-// The place that a new entry may have: a free one, else the oldest that nobody has used since.
-// Its score comes back in `score`: lower goes first.
-static __always_inline __u32 flow_victim(const struct flow_bucket* bucket, __u64* score) {
-    __u32 best = 0;
-    *score = ~0ull;
+// The place that a new entry may have, in one word: its score << 8 | free places << 4 | the place.
+// A free one scores 0, else the oldest that nobody has used since; lower goes first.
+#define FLOW_SCORE(pick) ((pick) >> 8)
+#define FLOW_FREE(pick) ((pick) >> 4 & 15u)
+#define FLOW_PLACE(pick) ((__u32)((pick)&15u))
+static __always_inline __u64 flow_pick_in(const struct flow_bucket* bucket) {
+    __u64 best = 0, lowest = ~0ull >> 8;
     for (__u32 i = 0; i < FLOW_PLACES; i++) {
         __u64 mine = !bucket->tags[i]
                          ? 0
                          : 1ull + bucket->seen_s[i] + ((__u64)(bucket->used >> i & 1u) << 33);
-        if (mine >= *score) continue;
-        *score = mine;
+        if (mine >= lowest) continue;
+        lowest = mine;
         best = i;
     }
-    return best;
+    return lowest << 8 | flow_free_places(bucket) << 4 | best;
 }
 
-static __always_inline int flow_take(struct flow_bucket* bucket, __u32 place, __u64 tag,
-                                     __u32 now_s) {
+static __always_inline int flow_take_in(struct flow_bucket* bucket, __u32 place, __u64 tag,
+                                        __u32 now_s) {
     __u64 old;
-#ifdef __bpf__
-    asm volatile("" : "+r"(place));  // keep the check that the verifier needs
-#endif
     if (place >= FLOW_PLACES) return FLOW_TABLE_FULL;
     old = *(volatile __u64*)&bucket->tags[place];
     if (__sync_val_compare_and_swap(&bucket->tags[place], old, tag) != old) return FLOW_TABLE_FULL;
@@ -85,7 +84,7 @@ static __always_inline int flow_take(struct flow_bucket* bucket, __u32 place, __
 }
 
 // The flow stands in this bucket already: its last packet is now.
-static __always_inline int flow_again(struct flow_bucket* bucket, __u64 tag, __u32 now_s) {
+static __always_inline int flow_again_in(struct flow_bucket* bucket, __u64 tag, __u32 now_s) {
     for (__u32 i = 0; i < FLOW_PLACES; i++) {
         if (bucket->tags[i] != tag) continue;
         bucket->seen_s[i] = now_s;
@@ -94,24 +93,51 @@ static __always_inline int flow_again(struct flow_bucket* bucket, __u64 tag, __u
     return 0;
 }
 
+// The steps of flow_put(). In the kernel each is a global function of flows.bpf.c: what they find
+// is unknown to the verifier there, so that what follows is walked once, not once for each of the
+// thousand ways through their loops.
+#ifdef __bpf__
+typedef __u64 flow_ref;  // bucket number | forwarded << 32
+__u64 flow_pick(flow_ref bucket);
+int flow_take(flow_ref bucket, __u32 place, __u64 tag, __u32 now_s);
+int flow_again(flow_ref bucket, __u64 tag, __u32 now_s);
+int flow_spare_none(flow_ref bucket);
+#else
+typedef struct flow_bucket* flow_ref;
+static __always_inline __u64 flow_pick(flow_ref bucket) {
+    return flow_pick_in(bucket);
+}
+static __always_inline int flow_take(flow_ref bucket, __u32 place, __u64 tag, __u32 now_s) {
+    return flow_take_in(bucket, place, tag, now_s);
+}
+static __always_inline int flow_again(flow_ref bucket, __u64 tag, __u32 now_s) {
+    return flow_again_in(bucket, tag, now_s);
+}
+static __always_inline int flow_spare_none(flow_ref bucket) {
+    bucket->used = 0;
+    return 0;
+}
+#endif
+
 // Puts a flow into the better place of the two buckets, or renews it. FLOW_TABLE_FULL only when
 // somebody else took that place in this very moment.
-static __always_inline int flow_put(struct flow_bucket* one, struct flow_bucket* two, __u64 tag,
-                                    __u32 now_s) {
-    __u64 score_one, score_two;
-    __u32 place_one, place_two;
+static __always_inline int flow_put(flow_ref one, flow_ref two, __u64 tag, __u32 now_s) {
+    __u64 pick_one, pick_two;
     int outcome, second;
     if (flow_again(one, tag, now_s) || flow_again(two, tag, now_s)) return FLOW_TABLE_NEW;
-    place_one = flow_victim(one, &score_one);
-    place_two = flow_victim(two, &score_two);
-    second = score_two < score_one;
+    pick_one = flow_pick(one);
+    pick_two = flow_pick(two);
+    second = FLOW_SCORE(pick_two) < FLOW_SCORE(pick_one);
     // Both have room: the emptier one, which keeps the table even (two choices, Mitzenmacher 2001).
-    if (!score_one && !score_two) second = flow_free_places(two) > flow_free_places(one);
-    outcome =
-        second ? flow_take(two, place_two, tag, now_s) : flow_take(one, place_one, tag, now_s);
-    if (outcome == FLOW_TABLE_DISPLACED) {
-        // Every second chance has been taken: give none until they are earned again.
-        if (score_one >> 33 && score_two >> 33) one->used = two->used = 0;
+    if (!FLOW_SCORE(pick_one) && !FLOW_SCORE(pick_two))
+        second = FLOW_FREE(pick_two) > FLOW_FREE(pick_one);
+    outcome = second ? flow_take(two, FLOW_PLACE(pick_two), tag, now_s)
+                     : flow_take(one, FLOW_PLACE(pick_one), tag, now_s);
+    // Every second chance has been taken: give none until they are earned again.
+    if (outcome == FLOW_TABLE_DISPLACED && FLOW_SCORE(pick_one) >> 33 &&
+        FLOW_SCORE(pick_two) >> 33) {
+        flow_spare_none(one);
+        flow_spare_none(two);
     }
     return outcome;
 }

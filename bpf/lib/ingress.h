@@ -25,8 +25,7 @@ static __always_inline int judge_in_zone(const struct frame* frame,
     if (choice->force_monitor && judged.verdict == VERDICT_drop)
         judged.verdict = VERDICT_would_drop;
     count_verdict(slot, &judged, facts->length_bytes);
-    if (judged.verdict == VERDICT_allow) return VERDICT_allow;
-    report(facts, &judged, image, ifindex, choice->zone);
+    if (judged.verdict != VERDICT_allow) report(facts, &judged, image, ifindex, choice->zone);
     if (judged.verdict == VERDICT_drop) return VERDICT_drop;
     if (judged.mark) mark_asked_first(frame, facts);
     return VERDICT_allow;

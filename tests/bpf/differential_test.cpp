@@ -135,14 +135,16 @@ private:
         ASSERT_EQ(bpf_map_update_elem(fd("interfaces"), &slot_, &config, BPF_ANY), 0);
     }
     void write_flows(const test::ReferenceHost& host) {
-        for (const auto& key : flows_) bpf_map_delete_elem(fd("flows"), &key);
-        flows_.clear();
-        const auto now = boot_now().ns;
+        std::vector<std::uint32_t> keys(FLOW_BUCKETS);
+        std::iota(keys.begin(), keys.end(), 0U);
+        const std::vector<flow_bucket> empty(FLOW_BUCKETS);
+        __u32 count = FLOW_BUCKETS;
+        LIBBPF_OPTS(bpf_map_batch_opts, options);
+        ASSERT_EQ(bpf_map_update_batch(fd("flows"), keys.data(), empty.data(), &count, &options),
+                  0);
         for (const auto& flow : host.flows) {
             const auto key = test::to_flow_key(flow);
-            const flow_state state{now - flow.idle_seconds * kSecondNs};
-            ASSERT_EQ(bpf_map_update_elem(fd("flows"), &key, &state, BPF_ANY), 0);
-            flows_.push_back(key);
+            ASSERT_TRUE(sensor_->seed_flows({&key, 1}, std::chrono::seconds(flow.idle_seconds)));
         }
     }
 
@@ -240,7 +242,6 @@ private:
     std::map<std::string, UniqueFd> maps_;
     std::uint32_t ifindex_ = 0;
     std::uint32_t slot_ = 0;
-    std::vector<flow_key> flows_;
     InterfaceCounters counted_{};
     bool spent_ = false;
     std::uint64_t filled_second_ = 0;

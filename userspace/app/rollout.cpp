@@ -255,8 +255,8 @@ void Rollout::tick() {
             if (one.source == ban.source) reason = one.reason;
         std::erase_if(kept, [&](const auto& one) { return one.source == ban.source; });
         emitter_->emit(event::Kind::BanExpired,
-                       event::ban_body(emitter_->origin(), ban.source.to_string(), wall_now(),
-                                       printable(reason), ban.hits));
+                       event::ban_body(emitter_->origin(), {ban.source.to_string(), wall_now(),
+                                                            printable(reason), ban.hits}));
     }
     if (!expired.empty()) save();
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "app/rollout.hpp"
+#include "app/rollout_words.hpp"
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "policy/policy_tests.hpp"
@@ -19,22 +20,8 @@ using Json = nlohmann::ordered_json;
 using rollout::Length;
 using rollout::Until;
 
-constexpr std::chrono::minutes kBanLength{10};
 constexpr std::chrono::hours kAllowLength{1};
 constexpr std::size_t kPolicyBytes = 1U << 20U;
-
-rollout::Author author_of(const control::Request& request) {
-    return {request.peer_uid, request.peer_pid};
-}
-
-Until until_of(const Length& length) {
-    if (!length || length->count() == 0) return std::nullopt;
-    return BootTime{boot_now().ns + static_cast<std::uint64_t>(length->count())};
-}
-
-Json until_json(const Until& until) {
-    return until ? Json(to_rfc3339(to_wall(*until))) : Json(nullptr);
-}
 
 Json remaining_json(const Until& until) {
     if (!until) return nullptr;
@@ -44,10 +31,6 @@ Json remaining_json(const Until& until) {
 
 const char* mode_word(const std::optional<policy::Mode>& mode) {
     return mode ? policy::to_string(*mode) : "policy";
-}
-
-bool overlaps(const Cidr& a, const Cidr& b) {
-    return a.contains(b.address) || b.contains(a.address);
 }
 
 tl::unexpected<Error> usage(const std::string& what, const std::string& hint = {}) {
@@ -363,102 +346,6 @@ Result<Json> Rollout::sets(const std::string& name) const {
     if (!name.empty() && list.empty())
         return usage("the policy has no set `" + printable(name, 64) + "`", "portlid set show");
     return Json{{"schema", "portlid.sets/v1"}, {"items", std::move(list)}};
-}
-
-Json Rollout::bans() const {
-    Json items = Json::array();
-    if (sensor_ != nullptr)
-        for (const auto& ban : sensor_->bans().list()) {
-            const auto& kept = store_->state().bans;
-            const auto why = std::find_if(kept.begin(), kept.end(), [&](const auto& one) {
-                return one.source == ban.source;
-            });
-            Json remaining = nullptr;
-            if (ban.remaining) remaining = ban.remaining->count() / 1'000'000'000;
-            items.push_back({{"source", ban.source.to_string()},
-                             {"since", to_rfc3339(to_wall(ban.since))},
-                             {"until", why == kept.end() ? Json(nullptr) : until_json(why->until)},
-                             {"remaining_s", std::move(remaining)},
-                             {"hits", ban.hits},
-                             {"reason", why == kept.end() || why->reason.empty()
-                                            ? Json(nullptr)
-                                            : Json(printable(why->reason))}});
-        }
-    return {{"schema", "portlid.bans/v1"}, {"items", std::move(items)}};
-}
-
-Rollout::Answer Rollout::ban(const control::Request& request) {
-    const auto parsed = rollout::parse_ban(request.body);
-    if (!parsed) return pass_on(parsed.error());
-    if (sensor_ == nullptr || options_.sockets_only)
-        return fail("this sensor filters nothing (--interface none)", "start it with an interface");
-    const auto& source = parsed->source;
-    if (!parsed->force) {
-        for (const auto& own : policies_.model().management)
-            if (overlaps(own, source))
-                return fail(source.to_string() + " holds management address " + own.to_string(),
-                            "--force bans it all the same");
-        const auto caller = split(parsed->ssh_connection, ' ');
-        const auto peer = caller.empty() ? std::nullopt : IpAddress::parse(caller.front());
-        if (peer && source.contains(*peer))
-            return fail(source.to_string() + " holds the address that you are connected from",
-                        "--force bans it all the same");
-        if (source.bits == 0)
-            return fail(source.to_string() + " is everybody", "--force bans it all the same");
-    }
-    const auto length = parsed->length.value_or(kBanLength);
-    const auto banned =
-        sensor_->bans().add(source, length.count() == 0 ? std::nullopt : std::optional(length));
-    if (!banned) return pass_on(banned.error());
-    auto& kept = store_->state().bans;
-    std::erase_if(kept, [&](const auto& one) { return one.source == source; });
-    kept.push_back({source, until_of(length), parsed->reason, wall_now(), author_of(request)});
-    save();
-    const auto until = kept.back().until;
-    emitter_->emit(event::Kind::BanAdded,
-                   event::ban_body(emitter_->origin(), source.to_string(),
-                                   until ? std::optional(to_wall(*until)) : std::nullopt,
-                                   printable(parsed->reason), 0));
-    return Json{{"schema", "portlid.change/v1"},
-                {"source", source.to_string()},
-                {"until", until_json(until)}};
-}
-
-Rollout::Answer Rollout::unban(const control::Request& request) {
-    const auto parsed = rollout::parse_unban(request.body);
-    if (!parsed) return pass_on(parsed.error());
-    if (sensor_ == nullptr) return fail("this sensor filters nothing (--interface none)");
-    std::uint64_t hits = 0;
-    for (const auto& ban : sensor_->bans().list())
-        if (ban.source == parsed->source) hits = ban.hits;
-    const auto removed = sensor_->bans().remove(parsed->source);
-    if (!removed) return pass_on(removed.error());
-    if (!*removed) return fail(parsed->source.to_string() + " is not banned", "portlid bans");
-    std::erase_if(store_->state().bans,
-                  [&](const auto& one) { return one.source == parsed->source; });
-    save();
-    emitter_->emit(event::Kind::BanExpired,
-                   event::ban_body(emitter_->origin(), parsed->source.to_string(), wall_now(),
-                                   "lifted by hand", hits));
-    return Json{{"schema", "portlid.change/v1"}, {"source", parsed->source.to_string()}};
-}
-
-// Bans that the kernel forgot (a reboot, a detach) are put back with what is left of them.
-void Rollout::restore_bans() {
-    if (sensor_ == nullptr || options_.sockets_only) return;
-    std::set<Cidr> there;
-    for (const auto& ban : sensor_->bans().list()) there.insert(ban.source);
-    const auto now = boot_now();
-    for (const auto& ban : store_->state().bans) {
-        if (there.contains(ban.source) || (ban.until && *ban.until <= now)) continue;
-        const auto left = ban.until ? std::optional(std::chrono::nanoseconds(
-                                          static_cast<std::int64_t>(ban.until->ns - now.ns)))
-                                    : std::nullopt;
-        if (auto back = sensor_->bans().add(ban.source, left); !back)
-            save_problem_ = back.error().message;
-    }
-    std::erase_if(store_->state().bans,
-                  [now](const auto& ban) { return ban.until && *ban.until <= now; });
 }
 
 }  // namespace portlid::app

@@ -19,9 +19,7 @@ using Json = nlohmann::ordered_json;
 
 // Who reports: in every event.
 struct Origin {
-    std::string host;
-    std::string boot_id;
-    std::string version;
+    std::string host, boot_id, version;
     std::uint64_t generation = 0;
     std::string policy_hash;  // "sha256:…", empty = none in force
 };
@@ -30,8 +28,7 @@ struct ContainerView {
     std::string id;
     std::string name;  // empty when no engine told it
     std::string image;
-    std::string compose_project;
-    std::string compose_service;
+    std::string compose_project, compose_service;
 };
 [[nodiscard]] Json container_json(const std::optional<ContainerView>& container);
 
@@ -153,8 +150,7 @@ struct PolicyError {
     std::string file;
     unsigned line = 0;
     unsigned column = 0;
-    std::string message;
-    std::string hint;
+    std::string message, hint;
 };
 // The generation that stays in force is the origin's.
 [[nodiscard]] Json policy_rejected_body(const Origin& origin, const std::string& file,
@@ -165,27 +161,27 @@ struct PolicyError {
 [[nodiscard]] Json mode_changed_body(const Origin& origin, const std::string& scope,
                                      const std::string& from, const std::string& to,
                                      const std::string& why);
+// ban.added, ban.expired.
+struct BanView {
+    std::string source;
+    std::optional<WallTime> until;  // none = for ever
+    std::string reason;
+    std::uint64_t hits = 0;
+};
+[[nodiscard]] Json ban_body(const Origin& origin, const BanView& ban);
 // coverage.lost and coverage.restored; `attach` is "native", "generic", "tc" or "none".
-// ban.added, ban.expired. `until` none = for ever; `hits`: packets it decided about.
-[[nodiscard]] Json ban_body(const Origin& origin, const std::string& source,
-                            const std::optional<WallTime>& until, const std::string& reason,
-                            std::uint64_t hits);
 [[nodiscard]] Json coverage_body(const Origin& origin, const std::string& interface_name,
                                  const std::string& zone, const std::string& attach,
                                  const std::string& why);
 [[nodiscard]] Json container_synced_body(const Origin& origin, const std::string& endpoint,
                                          std::size_t containers, const std::string& problem);
 
-// ---- sensor.* ---------------------------------------------------------------------------------
 struct LostCounts {
-    std::uint64_t ring = 0;
-    std::uint64_t queue = 0;
-    std::uint64_t spool = 0;
+    std::uint64_t ring = 0, queue = 0, spool = 0;
 };
 struct AttachedInterface {
     std::string name, zone, attach, mode, why;
 };
-
 [[nodiscard]] Json sensor_started_body(const Origin& origin, const std::string& requested_mode,
                                        const std::string& effective_mode,
                                        const std::vector<AttachedInterface>& interfaces);
@@ -197,7 +193,6 @@ struct AttachedInterface {
                                    std::uint64_t count, WallTime since);
 [[nodiscard]] Json sensor_heartbeat_body(const Origin& origin, std::uint64_t emitted,
                                          const LostCounts& lost);
-
 // Severity of the kinds that need no look at their content.
 [[nodiscard]] Severity severity_of(Kind kind);
 

@@ -58,13 +58,12 @@ Json mode_changed_body(const Origin& origin, const std::string& scope, const std
     return body;
 }
 
-Json ban_body(const Origin& origin, const std::string& source,
-              const std::optional<WallTime>& until, const std::string& reason, std::uint64_t hits) {
+Json ban_body(const Origin& origin, const BanView& ban) {
     Json body = with_origin(origin);
-    body["ban"] = {{"source", source},
-                   {"until", until ? Json(to_rfc3339(*until)) : Json(nullptr)},
-                   {"reason", text_or_null(reason)},
-                   {"hits", hits}};
+    body["ban"] = {{"source", ban.source},
+                   {"until", ban.until ? Json(to_rfc3339(*ban.until)) : Json(nullptr)},
+                   {"reason", text_or_null(ban.reason)},
+                   {"hits", ban.hits}};
     return body;
 }
 

@@ -17,8 +17,8 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "kernel/enforcement.hpp"
-#include "kernel/stage.hpp"
 #include "kernel/inner_maps.hpp"
+#include "kernel/stage.hpp"
 #include "policy/compile.hpp"
 
 namespace portlid::kernel {
