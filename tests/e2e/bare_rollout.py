@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Changing what is in force, with a way back: apply and its window, modes, openings, sets, bans, the
+lock-out guard. Deadlines hold with the daemon dead; what was changed survives a restart."""
+
+import json
+import signal
+import sys
+
+from harness import bare
+from harness.clients import Session, no_reach, reach
+from harness.lab import CLI4, HOST4
+from harness.portlid import Portlid
+from harness.wait import until
+
+WEB = 8080
+SERVER = """
+import socket, threading
+def copy(connection):
+    while data := connection.recv(65536):
+        connection.sendall(data)
+servers = [socket.create_server(("0.0.0.0", port)) for port in (22, %d)]
+def serve(listener):
+    while True:
+        threading.Thread(target=copy, args=(listener.accept()[0],), daemon=True).start()
+for server in servers:
+    threading.Thread(target=serve, args=(server,), daemon=True).start()
+print("ready", flush=True)
+threading.Event().wait()
+""" % WEB
+
+
+def policy(mode, *ports, extra=""):
+    services = ", ".join(("22/tcp", *ports))
+    return (f"version: 1\nmode: {mode}\nzones:\n  public:\n    interfaces: [uplink]\n"
+            "    existing: 0\nsets:\n  home: [192.0.2.77]\n"
+            f"services:\n  - name: open\n    ports: [{services}]\n{extra}")
+
+
+def answer(sensor, *command):
+    """What a verb answers as JSON."""
+    return json.loads(sensor.cli(*command, "-o", "json").stdout)
+
+
+def refusal(sensor, *command, code):
+    done = sensor.cli(*command, check=False)
+    assert done.returncode == code, (done.returncode, done.stderr)
+    assert "next: " in done.stderr, done.stderr
+    return done.stderr
+
+
+def new_file(sensor, text):
+    path = sensor.directory / "new.yaml"
+    path.write_text(text)
+    path.chmod(0o600)
+    return str(path)
+
+
+def confirmed(lab):
+    """apply OTHER --confirm-within, confirm: in force, in the file, the old one kept beside it."""
+    with Portlid(lab, policy("enforce"), docker=False) as sensor:
+        old = sensor.policy_path.read_text()
+        new = policy("enforce", f"{WEB}/tcp")
+        pending = answer(sensor, "apply", new_file(sensor, new), "--confirm-within", "30s")
+        assert pending["pending"]["deadline"], pending
+        assert sensor.get("status")["pending"]["previous"] == pending["pending"]["previous"]
+        assert sensor.policy_path.read_text() == old, "written before it was confirmed"
+        assert reach(lab.ns["cli"], HOST4, WEB)
+        refusal(sensor, "apply", code=1)
+        assert answer(sensor, "confirm")["pending"] is None
+        assert sensor.policy_path.read_text() == new
+        assert sensor.policy_path.with_name("policy.yaml.previous").read_text() == old
+        refusal(sensor, "confirm", code=1)
+        assert reach(lab.ns["cli"], HOST4, WEB)
+
+
+def killed_in_the_window(lab):
+    """The daemon dies inside the window: the kernel goes back by itself, and a restart stays back."""
+    with Portlid(lab, policy("enforce"), docker=False) as sensor:
+        answer(sensor, "apply", new_file(sensor, policy("enforce", f"{WEB}/tcp")),
+               "--confirm-within", "3s")
+        assert reach(lab.ns["cli"], HOST4, WEB)
+        sensor.kill()
+        until("the old policy is back", lambda: no_reach(lab.ns["cli"], HOST4, WEB), seconds=6)
+        with Portlid(lab, policy("enforce"), docker=False, like=sensor) as after:
+            after.wait_event("policy.rolled_back", lambda e: e["kind"] == "policy.rolled_back")
+            assert after.get("status")["pending"] is None
+            assert no_reach(lab.ns["cli"], HOST4, WEB)
+            assert reach(lab.ns["cli"], HOST4, 22)
+
+
+def rolled_back(lab):
+    """rollback: the policy before; its text is not loaded again at the next start."""
+    bad = policy("enforce", f"{WEB}/tcp")
+    with Portlid(lab, policy("enforce"), docker=False) as sensor:
+        sensor.write_policy(bad)
+        answer(sensor, "apply")
+        assert reach(lab.ns["cli"], HOST4, WEB)
+        answer(sensor, "rollback")
+        assert no_reach(lab.ns["cli"], HOST4, WEB)
+    with Portlid(lab, bad, docker=False, like=sensor) as after:
+        after.wait_event("policy.rolled_back", lambda e: e["kind"] == "policy.rolled_back")
+        assert no_reach(lab.ns["cli"], HOST4, WEB), "the refused text was loaded"
+        answer(after, "apply")
+        assert reach(lab.ns["cli"], HOST4, WEB), "applying it again does not forgive it"
+
+
+def own_tests(lab):
+    """A policy whose own tests fail is not applied."""
+    with Portlid(lab, policy("enforce"), docker=False) as sensor:
+        extra = f"tests:\n  - {{ from: 198.51.100.9, to: {WEB}/tcp, zone: public, expect: allow }}\n"
+        said = refusal(sensor, "apply", new_file(sensor, policy("enforce", extra=extra)), code=5)
+        assert str(WEB) in said, said
+        assert sensor.get("status")["generation"] == 1
+
+
+def modes(lab):
+    """mode: for a while, for a zone, with a window; back by itself; survives a restart."""
+    cli = lab.ns["cli"]
+    with Portlid(lab, policy("enforce"), docker=False) as sensor:
+        assert no_reach(cli, HOST4, WEB)
+        assert answer(sensor, "mode", "monitor", "--for", "3s")["mode"] == "monitor"
+        assert reach(cli, HOST4, WEB)
+        until("enforcing again", lambda: no_reach(cli, HOST4, WEB), seconds=6)
+        until("status says so", lambda: sensor.get("status")["mode"]["effective"] == "enforce")
+        answer(sensor, "mode", "monitor", "--zone", "public")
+        assert sensor.get("status")["overrides"]["modes"][0]["zone"] == "public"
+        refusal(sensor, "mode", "enforce", "--zone", "dmz", code=2)
+    with Portlid(lab, policy("enforce"), docker=False, like=sensor) as after:
+        assert reach(cli, HOST4, WEB), "the override did not survive"
+        answer(after, "mode", "policy")
+        assert no_reach(cli, HOST4, WEB)
+        assert after.get("status")["overrides"]["modes"] == []
+        answer(after, "mode", "monitor", "--confirm-within", "2s")
+        until("not confirmed: back", lambda: no_reach(cli, HOST4, WEB), seconds=5)
+        after.wait_event("mode.changed", lambda e: e["kind"] == "mode.changed")
+
+
+def openings(lab):
+    """allow and set: open at once, close by themselves, also with the daemon dead."""
+    cli = lab.ns["cli"]
+    with Portlid(lab, policy("enforce", extra="  - name: web\n    ports: [9999/tcp]\n"),
+                 docker=False) as sensor:
+        assert no_reach(cli, HOST4, WEB)
+        answer(sensor, "allow", f"{WEB}/tcp", "--for", "1h")
+        assert reach(cli, HOST4, WEB)
+        answer(sensor, "allow", f"{WEB}/tcp", "--end")
+        assert no_reach(cli, HOST4, WEB)
+        answer(sensor, "allow", f"{WEB}/tcp", "--for", "3s")
+        assert reach(cli, HOST4, WEB)
+        sensor.kill()
+        until("it closed by itself", lambda: no_reach(cli, HOST4, WEB), seconds=6)
+    with Portlid(lab, policy("enforce"), docker=False, like=sensor) as after:
+        answer(after, "set", "add", "home", "198.51.100.0/24", "--for", "1h")
+        shown = answer(after, "set", "show", "home")["items"][0]["members"]
+        assert {m["address"] for m in shown} == {"192.0.2.77", "198.51.100.0/24"}, shown
+        answer(after, "set", "del", "home", "198.51.100.0/24")
+        refusal(after, "set", "add", "nowhere", "192.0.2.1", code=2)
+
+
+def bans(lab):
+    """ban: closed to the source at once on every port, lifted by itself; never management unforced."""
+    cli = lab.ns["cli"]
+    extra = "management: [192.0.2.0/24]\n"
+    with Portlid(lab, policy("enforce", extra=extra), docker=False) as sensor:
+        refusal(sensor, "ban", "192.0.2.9", code=1)
+        refusal(sensor, "ban", "203.0.113.9/24", code=2)
+        answer(sensor, "ban", CLI4, "--for", "3s", "--reason", "test")
+        assert no_reach(cli, HOST4, 22)
+        listed = answer(sensor, "bans")["items"][0]
+        assert listed["hits"] > 0 and listed["reason"] == "test", listed
+        sensor.wait_event("ban.expired", lambda e: e["kind"] == "ban.expired", seconds=6)
+        assert reach(cli, HOST4, 22)
+        answer(sensor, "ban", CLI4, "--for", "0")
+    with Portlid(lab, policy("enforce"), docker=False, like=sensor) as after:
+        assert no_reach(cli, HOST4, 22), "the ban did not survive a detach"
+        answer(after, "unban", CLI4)
+        assert reach(cli, HOST4, 22)
+
+
+def guarded(lab):
+    """A policy that would cut a live SSH session is refused by name; --force is explicit."""
+    cut = policy("enforce").replace("22/tcp", "443/tcp")
+    with Portlid(lab, policy("enforce"), docker=False) as sensor:
+        session = Session(lab.ns["cli"], HOST4, 22)
+        said = refusal(sensor, "apply", new_file(sensor, cut), code=1)
+        assert "SSH session" in said and "failsafe" in said, said
+        sensor.write_policy(cut)
+        before = sensor.get("status")["generation"]
+        sensor.process.send_signal(signal.SIGHUP)
+        sensor.wait_event("policy.rejected", lambda e: e["kind"] == "policy.rejected")
+        assert sensor.get("status")["generation"] == before
+        answer(sensor, "apply", "--force")
+        assert no_reach(lab.ns["cli"], HOST4, 22)
+        session.close()
+
+
+ROWS = (("V01", "apply with a window, confirmed", confirmed),
+        ("V02", "the daemon killed inside the window: the old policy is back", killed_in_the_window),
+        ("V03", "rollback, and a start that does not load the refused text", rolled_back),
+        ("V04", "a policy whose own tests fail is not applied", own_tests),
+        ("V05", "modes for a while, for a zone, unconfirmed", modes),
+        ("V06", "openings and set members that end by themselves", openings),
+        ("V07", "bans that end by themselves and survive a restart", bans),
+        ("V08", "the lock-out guard", guarded))
+
+
+def rows(report):
+    with bare.bare_lab() as lab:
+        bare.python(lab, SERVER)
+        for identity, sentence, function in ROWS:
+            report.run("bare", identity, sentence, lambda: function(lab))
+
+
+if __name__ == "__main__":
+    sys.exit(bare.guarded(rows))
