@@ -60,6 +60,8 @@ def confirmed(lab):
     with Portlid(lab, policy("enforce"), docker=False) as sensor:
         old = sensor.policy_path.read_text()
         new = policy("enforce", f"{WEB}/tcp")
+        planned = sensor.cli("plan", new_file(sensor, new)).stdout
+        assert f"{WEB}/tcp" in planned and "22/tcp" not in planned, planned
         pending = answer(sensor, "apply", new_file(sensor, new), "--confirm-within", "30s")
         assert pending["pending"]["deadline"], pending
         assert sensor.get("status")["pending"]["previous"] == pending["pending"]["previous"]

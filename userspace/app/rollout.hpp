@@ -37,6 +37,8 @@ public:
     // POST bodies of the control socket; see rollout/request.hpp.
     [[nodiscard]] control::Response post(const control::Request& request);
     [[nodiscard]] nlohmann::ordered_json bans() const;  // portlid.bans/v1
+    // The policy in force as text, whole, without what was changed at run time: portlid.policy/v1.
+    [[nodiscard]] nlohmann::ordered_json policy() const;
     [[nodiscard]] Result<nlohmann::ordered_json> sets(const std::string& name) const;
     // The members `pending` and `overrides` of the status.
     [[nodiscard]] nlohmann::ordered_json pending_json() const;

@@ -9,6 +9,7 @@
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "policy/policy_tests.hpp"
+#include "policy/show.hpp"
 
 namespace portlid::app {
 
@@ -100,6 +101,15 @@ Json Rollout::overrides_json() const {
             {"allow", std::move(openings)},
             {"sets", std::move(sets)},
             {"bans", store_->state().bans.size()}};
+}
+
+Json Rollout::policy() const {
+    auto whole = pending_ ? pending_->policy : confirmed_.policy;
+    for (auto& set : whole.sets) set.file.reset();  // its members, not where they came from
+    return {{"schema", "portlid.policy/v1"},
+            {"generation", policies_.generation()},
+            {"file", printable(policies_.file().string())},
+            {"text", policy::show(whole)}};
 }
 
 Json Rollout::result_json() const {

@@ -65,6 +65,7 @@ void add_explain(CLI::App& root, Context& context);
 void add_verify(CLI::App& root, Context& context);
 void add_doctor(CLI::App& root, Context& context);
 void add_policy(CLI::App& root, Context& context);
+void add_plan(CLI::App& root, Context& context);
 void add_rollout(CLI::App& root, Context& context);
 void add_bans(CLI::App& root, Context& context);
 void add_openings(CLI::App& root, Context& context);

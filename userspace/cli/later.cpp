@@ -26,10 +26,6 @@ struct LaterVerb {
 
 std::vector<LaterVerb> rollout_verbs() {
     return {
-        {{"plan", kGroup, "What a policy would change", "  portlid plan new.yaml --replay 24h"},
-         "portlid policy check FILE, then portlid explain ... --offline --policy FILE",
-         {{"FILE", "", "The new policy", true},
-          {"--replay", "DURATION", "Judge the flows of this time again"}}},
         {{"learn", kGroup, "The smallest policy that allows what was seen",
           "  portlid learn --since 24h"},
          "read portlid events --verdict would_drop and write the services by hand",

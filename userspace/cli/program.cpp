@@ -138,6 +138,7 @@ std::unique_ptr<CLI::App> make_tree(Context& context) {
     add_verify(*tree, context);
     add_doctor(*tree, context);
     add_policy(*tree, context);
+    add_plan(*tree, context);
     add_rollout(*tree, context);
     add_openings(*tree, context);
     add_bans(*tree, context);

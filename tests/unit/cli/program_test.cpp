@@ -66,7 +66,6 @@ TEST_F(Cli, SuggestsTheVerbOrFlagThatWasMeant) {
 
 TEST_F(Cli, SaysOfEveryLaterVerbThatItIsNotBuiltYetAndWhatToDoInstead) {
     const std::vector<std::vector<std::string>> rows = {
-        {"plan", "x.yaml", "--replay", "24h"},
         {"learn", "--since", "1d"},
         {"audit", "--baseline", "f", "--exit-code"},
         {"export", "test", "siem"},

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <fstream>
+
 #include "cli/json_access.hpp"
 #include "unit/cli/support.hpp"
 
@@ -78,6 +80,25 @@ TEST_F(RolloutVerbs, AllowAndSetSendWhatTheyWereTold) {
     EXPECT_EQ(portlid({"set", "del", "home", "203.0.113.9"}), 0);
     EXPECT_EQ(sent()["action"], "del");
     EXPECT_THAT(console_.data, HasSubstr("is no longer in home"));
+}
+
+TEST_F(RolloutVerbs, PlanComparesAFileWithWhatIsInForce) {
+    const Json in_force = {{"generation", 4},
+                           {"text",
+                            "version: 1\nmode: enforce\nzones: { public: { interfaces: [eth0] } }\n"
+                            "services: [{ name: ssh, ports: [22/tcp] }]\n"}};
+    backend_.answers["/v1/policy"] = in_force.dump();
+    const auto file = std::filesystem::temp_directory_path() / "portlid-plan-test.yaml";
+    std::ofstream(file) << "version: 1\nmode: enforce\nzones: { public: { interfaces: [eth0] } }\n"
+                           "services: [{ name: ssh, ports: [22/tcp] }, "
+                           "{ name: web, ports: [80/tcp] }]\n";
+    EXPECT_EQ(portlid({"plan", file.string()}), 0);
+    EXPECT_THAT(console_.data, HasSubstr("80/tcp"));
+    EXPECT_THAT(console_.data, testing::Not(HasSubstr("22/tcp")));
+    EXPECT_EQ(portlid({"plan", file.string(), "--exit-code"}), 10);
+    EXPECT_EQ(portlid({"plan", file.string(), "--replay", "1d"}), 2);
+    std::filesystem::remove(file);
+    EXPECT_EQ(portlid({"plan", file.string()}), 5);
 }
 
 TEST_F(RolloutVerbs, ARefusalKeepsItsExitCodeAndNextCommand) {
