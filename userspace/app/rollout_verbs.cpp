@@ -142,7 +142,11 @@ Result<> Rollout::install(const fs::path& from) {
         previous += ".previous";
         if (auto saved = write_file_atomically(previous, *old, 0600); !saved) return saved;
     }
-    return write_file_atomically(policies_.file(), *text, 0600);
+    // Who may read it stays as it was; nobody but its owner ever writes it.
+    std::error_code absent;
+    const auto known = fs::status(policies_.file(), absent).permissions();
+    const auto readers = absent ? 0600U : static_cast<unsigned>(known) & 0644U;
+    return write_file_atomically(policies_.file(), *text, readers | 0600U);
 }
 
 Rollout::Answer Rollout::apply(const control::Request& request) {
@@ -269,8 +273,9 @@ Rollout::Answer Rollout::mode(const control::Request& request) {
                (change.rule.empty() || old.rule == change.rule) && !change.unconfirmed &&
                !change.until;
     });
-    const bool nothing_left = !change.mode && !change.unconfirmed && !change.until &&
-                              change.zone.empty() && change.rule.empty();
+    const bool whole = change.zone.empty() && change.rule.empty();
+    const bool nothing_left =
+        !change.mode && !change.unconfirmed && !change.until && (whole || overlays.modes.empty());
     if (!nothing_left) overlays.modes.push_back(change);
     const Change how{"mode", change.author, parsed->force, parsed->ssh_connection};
     if (auto taken = take_overlays(std::move(overlays), how); !taken) return pass_on(taken.error());
