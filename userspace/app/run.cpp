@@ -27,7 +27,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kRingPeriod{50};
+constexpr milliseconds kRingPeriod{100};
 constexpr milliseconds kSecond{1000};
 constexpr milliseconds kSweepPeriod{5000};
 constexpr milliseconds kWindow{10000};
