@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "kernel/pin_directory.hpp"
 #include "sensor_fixture.hpp"
 
 namespace portlid::kernel {
@@ -122,6 +123,13 @@ TEST_F(LoadTest, DetachSaysHowMuchItRemovedAndFindsNothingTheSecondTime) {
     const auto second = detach_pins(options().bpffs);
     ASSERT_TRUE(second);
     EXPECT_EQ(second->links + second->maps, 0U);
+}
+
+TEST_F(LoadTest, APinDirectoryWithADotIsRefusedBeforeAnythingIsMade) {
+    const auto pins = PinDirectory::create(options().bpffs.parent_path() / "a.b");
+    ASSERT_FALSE(pins);
+    EXPECT_EQ(pins.error().code, ExitCode::Usage);
+    EXPECT_NE(pins.error().message.find("dots"), std::string::npos) << pins.error().message;
 }
 
 }  // namespace

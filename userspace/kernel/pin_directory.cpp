@@ -95,6 +95,10 @@ PinDirectory::PinDirectory(fs::path root)
 Result<PinDirectory> PinDirectory::create(const fs::path& root) {
     if (!root.is_absolute())
         return fail("--bpffs " + root.string() + " is not an absolute path", {}, ExitCode::Usage);
+    // kernel/bpf/inode.c, bpf_lookup(): such names are reserved.
+    if (root.filename().string().find('.') != std::string::npos)
+        return fail("--bpffs " + root.string() + ": a BPF file system takes no names with dots",
+                    "choose another name", ExitCode::Usage);
     auto mounted = ensure_bpffs(root);
     if (!mounted) return pass_on(std::move(mounted.error()));
     PinDirectory pins(root.lexically_normal());
@@ -105,6 +109,7 @@ Result<PinDirectory> PinDirectory::create(const fs::path& root) {
         if (made) made = make_directory(path);
     if (made) return pins;
     pins.remove_if_empty();
+    if (*mounted) ::umount(kUsualMount);  // busy when somebody else uses it by now
     return pass_on(std::move(made.error()), "pin directory");
 }
 
