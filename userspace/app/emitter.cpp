@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "app/version.hpp"
-#include "base/file.hpp"
+#include "base/clock.hpp"
 
 namespace portlid::app {
 
@@ -18,19 +18,12 @@ std::string host_name() {
     return name.data();
 }
 
-std::string boot_id() {
-    auto text = read_file("/proc/sys/kernel/random/boot_id", 64);
-    if (!text) return {};
-    while (!text->empty() && text->back() == '\n') text->pop_back();
-    return *text;
-}
-
 }  // namespace
 
 Emitter::Emitter(std::unique_ptr<sink::FanOut> sinks)
     : sinks_(std::move(sinks)), last_clean_(wall_now()) {
     origin_.host = host_name();
-    origin_.boot_id = boot_id();
+    origin_.boot_id = portlid::boot_id();
     origin_.version = kVersion;
 }
 

@@ -9,7 +9,9 @@
 #include <charconv>
 #include <cstdlib>
 #include <ctime>
+
 #include <limits>
+#include "base/file.hpp"
 
 namespace portlid {
 
@@ -59,6 +61,12 @@ WallTime to_wall(BootTime instant) {
     std::int64_t wall = 0;
     if (__builtin_add_overflow(boot_offset_ns(), since_boot, &wall)) wall = kLatest;
     return WallTime(std::chrono::nanoseconds(wall));
+}
+
+std::string boot_id() {
+    auto text = read_file("/proc/sys/kernel/random/boot_id", 64).value_or(std::string());
+    while (!text.empty() && text.back() == '\n') text.pop_back();
+    return text;
 }
 
 std::string to_rfc3339(WallTime time) {

@@ -24,6 +24,8 @@ using WallTime = std::chrono::time_point<std::chrono::system_clock, std::chrono:
 // has moved by more than a millisecond (a step, a suspend), so an instant keeps its wall time. An
 // instant beyond what WallTime can hold gives the latest one.
 [[nodiscard]] WallTime to_wall(BootTime instant);
+// /proc/sys/kernel/random/boot_id: which boot the boot clock counts from; empty when unreadable.
+[[nodiscard]] std::string boot_id();
 // RFC 3339 in UTC with nanoseconds: 2026-03-01T10:15:02.123456789Z
 [[nodiscard]] std::string to_rfc3339(WallTime time);
 // "10s", "5m", "24h", "7d", "0"; nothing else. No value on anything else or on overflow.

@@ -62,16 +62,6 @@ Result<ExitCode> show(Context& context, const Flags&) {
     return context.done();
 }
 
-using Verb = Result<ExitCode> (*)(Context&, const Flags&);
-
-std::shared_ptr<Flags> run_on(CLI::App& verb, Context& context, Verb what) {
-    auto flags = std::make_shared<Flags>();
-    verb.callback([flags, what, &context] {
-        context.action = [flags, what, &context] { return what(context, *flags); };
-    });
-    return flags;
-}
-
 }  // namespace
 
 void add_bans(CLI::App& root, Context& context) {

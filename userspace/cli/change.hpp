@@ -14,6 +14,17 @@ namespace portlid::cli {
 [[nodiscard]] Result<ExitCode> change(Context& context, const std::string& path, const Json& body,
                                       const std::function<std::string(const Json&)>& describe);
 
+// Fresh flags, with which `verb` runs `what` once they are filled.
+template <typename Flags>
+std::shared_ptr<Flags> run_on(CLI::App& verb, Context& context,
+                              Result<ExitCode> (*what)(Context&, const Flags&)) {
+    auto flags = std::make_shared<Flags>();
+    verb.callback([flags, what, &context] {
+        context.action = [flags, what, &context] { return what(context, *flags); };
+    });
+    return flags;
+}
+
 // SSH_CONNECTION of this process, "" when there is none.
 [[nodiscard]] std::string ssh_connection();
 // "generation 12 is in force (enforce)", and until when it waits for `portlid confirm`.

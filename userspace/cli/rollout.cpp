@@ -63,16 +63,6 @@ Result<ExitCode> mode(Context& context, const Flags& flags) {
     return change(context, "/v1/mode", body, in_force);
 }
 
-using Verb = Result<ExitCode> (*)(Context&, const Flags&);
-
-std::shared_ptr<Flags> run_on(CLI::App& verb, Context& context, Verb what) {
-    auto flags = std::make_shared<Flags>();
-    verb.callback([flags, what, &context] {
-        context.action = [flags, what, &context] { return what(context, *flags); };
-    });
-    return flags;
-}
-
 void add_window(CLI::App& verb, Flags& flags) {
     add_duration(verb, "--confirm-within", flags.confirm_within,
                  "Goes back by itself unless `portlid confirm` comes in time");

@@ -68,11 +68,9 @@ private:
     std::size_t last_ = 0;  // neighbours in a scan mostly have the same answer
 };
 
-int run_xdp(int prog_fd, std::uint32_t ifindex, std::span<const std::uint8_t> frame,
-            std::uint32_t& returned) {
-    xdp_md context{};
-    context.data_end = static_cast<__u32>(frame.size());
-    context.ingress_ifindex = ifindex;
+template <typename Context>
+int run_once(int prog_fd, Context& context, std::span<const std::uint8_t> frame,
+             std::uint32_t& returned) {
     LIBBPF_OPTS(bpf_test_run_opts, options);
     options.data_in = frame.data();
     options.data_size_in = static_cast<__u32>(frame.size());
@@ -84,20 +82,20 @@ int run_xdp(int prog_fd, std::uint32_t ifindex, std::span<const std::uint8_t> fr
     return error;
 }
 
+int run_xdp(int prog_fd, std::uint32_t ifindex, std::span<const std::uint8_t> frame,
+            std::uint32_t& returned) {
+    xdp_md context{};
+    context.data_end = static_cast<__u32>(frame.size());
+    context.ingress_ifindex = ifindex;
+    return run_once(prog_fd, context, frame, returned);
+}
+
 int run_tc(int prog_fd, std::uint32_t ifindex, std::span<const std::uint8_t> frame,
            std::uint32_t& returned) {
     __sk_buff context{};
     context.ifindex = ifindex;
     context.ingress_ifindex = ifindex;
-    LIBBPF_OPTS(bpf_test_run_opts, options);
-    options.data_in = frame.data();
-    options.data_size_in = static_cast<__u32>(frame.size());
-    options.ctx_in = &context;
-    options.ctx_size_in = sizeof(context);
-    options.repeat = 1;
-    const int error = bpf_prog_test_run_opts(prog_fd, &options);
-    returned = options.retval;
-    return error;
+    return run_once(prog_fd, context, frame, returned);
 }
 
 bool has_hook(const TwinParts& parts, TwinHook hook) {

@@ -32,12 +32,6 @@ Result<> write_sets(policy::Policy& policy, const fs::path& directory) {
 
 }  // namespace
 
-std::string boot_id() {
-    auto text = read_file("/proc/sys/kernel/random/boot_id", 64).value_or(std::string());
-    while (!text.empty() && text.back() == '\n') text.pop_back();
-    return text;
-}
-
 Result<Store> Store::open(fs::path directory) {
     Store store(std::move(directory));
     const auto file = store.directory_ / "rollout.json";

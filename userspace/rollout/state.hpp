@@ -85,7 +85,4 @@ private:
     State state_;
 };
 
-// /proc/sys/kernel/random/boot_id
-[[nodiscard]] std::string boot_id();
-
 }  // namespace portlid::rollout
