@@ -12,6 +12,9 @@ target_compile_options(portlid_flags INTERFACE
 # GCC 12 sees overflows in std::string concatenation that are not there (GCC bug 105651).
 target_compile_options(portlid_flags INTERFACE
     -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU") # without it ccache refuses whatever uses the common header
+    target_compile_options(portlid_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
+endif()
 if(PORTLID_WERROR)
     target_compile_options(portlid_flags INTERFACE -Werror)
 endif()
