@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The acceptance matrix on real Docker and real UFW, in each packet mode.
 
-  docker_matrix.py [--modes native,generic,tc] [--rows A02,B02] [--keep]
+  docker_matrix.py [--modes native,generic,tc,auto] [--rows A02,B02] [--keep]
 
-One lab for all. Each mode: a sensor in monitor mode meets all traffic and drops nothing, then the
-same sensor enforces P0 (22/tcp and 443/tcp open). Exit code 77: something is missing to run at all."""
+One lab for all. Each packet mode: a sensor in monitor mode meets all traffic and drops nothing, then the
+same sensor enforces P0 (22/tcp and 443/tcp open). `auto` is
+what the sensor chooses when somebody else's program is there first. Exit code 77: something is
+missing to run at all."""
 
 import argparse
+import contextlib
 import os
 import shutil
 import sys
 
-from harness import machine
+from harness import machine, turns
 from harness.context import Context, policy
 from harness.clients import udp_ask, wait_http
 from harness.lab import HOST4, Lab
@@ -46,13 +49,13 @@ def furnish(ctx):
     wait_http(ctx.ns["cli"], HOST4, 8080)
     if not all(udp_ask(ctx.ns["cli"], HOST4, 5353, timeout=2.0) for _ in range(3)):
         raise AssertionError("the UDP container does not answer without a sensor")
-    ctx.baseline = traffic.measure_downloads(ctx)
 
 
 def run_rows(ctx, report, module):
     for function in rows_of(module):
         identity, sentence = function.row
-        report.run(f"{ctx.attach}/{ctx.phase}", identity, sentence, lambda: watched(ctx, function))
+        report.run(f"{ctx.attach}/{ctx.phase}", identity, sentence, lambda: watched(ctx, function),
+                   turn=function.turn)
 
 
 def watched(ctx, function):
@@ -79,7 +82,7 @@ def run_mode(ctx, report):
     ctx.phase = "monitor"
     ctx.sensor = Portlid(ctx.lab, policy("monitor"), attach=ctx.attach)
     if not report.run(f"{ctx.attach}/start", "S01", "ready, attached as asked, monitor mode, eth0 only",
-                      lambda: flip.starts(ctx)):
+                      lambda: flip.starts(ctx), turn=turns.alone):
         return
     ctx.needs_sensor = True
     for module in (monitor, sockets, traffic, flip):
@@ -89,25 +92,32 @@ def run_mode(ctx, report):
         run_rows(ctx, report, module)
 
 
+def run_auto(ctx, report):
+    """Rows that start their own sensor."""
+    ctx.phase = "enforce"
+    run_rows(ctx, report, foreign)
+
+
 def run_all(options, report):
     with Lab(LAB) as lab:
         ctx = Context(lab)
-        furnish(ctx)
+        with turns.together():
+            furnish(ctx)
+        with turns.alone():
+            ctx.baseline = traffic.measure_downloads(ctx)
         for ctx.attach in options.modes.split(","):
             try:
-                run_mode(ctx, report)
+                run_auto(ctx, report) if ctx.attach == "auto" else run_mode(ctx, report)
             finally:
                 ctx.needs_sensor = False
                 clear_away(ctx)
-        ctx.attach, ctx.phase = "auto", "enforce"
-        run_rows(ctx, report, foreign)
         if options.keep:
             input("lab is up; Enter ends it: ")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--modes", default="native,generic,tc")
+    parser.add_argument("--modes", default="native,generic,tc,auto")
     parser.add_argument("--rows", help="only these IDs (rows they need come along: S01, F01)")
     parser.add_argument("--keep", action="store_true", help="hold the lab at the end")
     options = parser.parse_args()
@@ -118,7 +128,7 @@ def main():
     report = Report(set(options.rows.split(",")) | {"S01", "F01", "Z00", "Z01"} if options.rows else None)
     before = machine.snapshot(LAB)
     report.run("lab", "Z00", "the lab stood from the first row to the last",
-               lambda: run_all(options, report))
+               lambda: run_all(options, report), turn=contextlib.nullcontext)
     report.run("machine", "Z01", "the machine is as it was found", lambda: as_found(before))
     return report.finish()
 

@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """BPF objects by id: which ones a process holds, which of them the kernel still has."""
 
+import ctypes
+import errno
 import os
-import subprocess
+import platform
+import struct
 
-_KINDS = {"prog_id": "prog", "map_id": "map", "link_id": "link"}
+# The bpf(2) command that opens one by id.
+_KINDS = {"prog_id": ("prog", 13), "map_id": ("map", 14), "link_id": ("link", 30)}
+_SYSCALL = {"x86_64": 321, "aarch64": 280}[platform.machine()]
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def held_objects(pid):
@@ -24,13 +30,18 @@ def held_objects(pid):
     return found
 
 
+def _exists(command, identity):
+    attributes = ctypes.create_string_buffer(struct.pack("=I", identity).ljust(128, b"\0"), 128)
+    opened = _libc.syscall(_SYSCALL, command, attributes, 128)
+    if opened >= 0:
+        os.close(opened)
+        return True
+    if ctypes.get_errno() != errno.ENOENT:
+        raise OSError(ctypes.get_errno(), f"bpf command {command} for id {identity}")
+    return False
+
+
 def left_objects(held):
     """Those of `held` that still exist, as 'prog 12'."""
-    left = []
-    for kind, ids in held.items():
-        for identity in ids:
-            done = subprocess.run(["bpftool", _KINDS[kind], "show", "id", str(identity)],
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            if done.returncode == 0:
-                left.append(f"{_KINDS[kind]} {identity}")
-    return left
+    return [f"{name} {identity}" for kind, (name, command) in _KINDS.items()
+            for identity in held[kind] if _exists(command, identity)]

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+from . import turns
 from .netns import Namespace
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -34,7 +35,8 @@ class Lab:
 
     def _up(self):
         command = [ROOT / "scripts/lab", "up"] + ([] if self.docker_wanted else ["--no-docker"])
-        subprocess.run(command, env=self.environment, check=True)
+        with turns.together():
+            subprocess.run(command, env=self.environment, check=True)
         listing = subprocess.run([ROOT / "scripts/lab", "env"], env=self.environment, check=True,
                                  stdout=subprocess.PIPE, text=True).stdout
         facts = dict(line.split("=", 1) for line in listing.splitlines())
@@ -45,7 +47,8 @@ class Lab:
         return self
 
     def __exit__(self, *_):
-        subprocess.run([ROOT / "scripts/lab", "down"], env=self.environment, check=True)
+        with turns.together():
+            subprocess.run([ROOT / "scripts/lab", "down"], env=self.environment, check=True)
         for child in self.children:
             child.wait()
 

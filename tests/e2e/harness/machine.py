@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The machine before and after: a test run must leave it as it was."""
+"""The machine before and after: a test run must leave it as it was. Other runs may go on beside
+it, in labs and namespaces of their own: only what is this run's, or nobody's, is looked at."""
 
 import glob
 import os
 import subprocess
+
+from .kernel_objects import left_objects
+from .portlid import seen_objects
 
 
 def _output(*command):
@@ -29,7 +33,7 @@ def _lab_processes(lab):
                 command = file.read().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if f"/portlid-{lab}" in text and command:
+        if f"/portlid-{lab}/" in text and command:
             found.append(f"{os.path.basename(os.path.dirname(path))} {command}")
     return found
 
@@ -50,7 +54,8 @@ def snapshot(lab):
         "nft": _output("nft", "list", "ruleset"),
         "mounts": sorted(_output("findmnt", "-rn", "-o", "TARGET,FSTYPE")),
         "bpf pins": sorted(p for p in glob.glob("/sys/fs/bpf/**", recursive=True)),
-        "bpf programs of portlid": [l for l in _output("bpftool", "link") if "portlid" in l],
+        # Sensors next door have theirs: what counts is what sensors of this run held.
+        "BPF objects of this run": sorted(left_objects(seen_objects)),
         "cgroups": sorted(p for p in glob.glob(f"/sys/fs/cgroup/**/portlid-{lab}", recursive=True)),
         "processes": _lab_processes(lab),
         "files of ufw and docker": [

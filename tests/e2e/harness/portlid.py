@@ -12,11 +12,19 @@ import socket
 import subprocess
 import time
 
+from .kernel_objects import held_objects
 from .lab import ROOT
 from .wait import PATIENCE, until
 
 BINARY = pathlib.Path(os.environ.get("PORTLID", ROOT / "build/portlid"))
 _numbers = itertools.count(1)
+# Whatever sensors of this run held when they were ready or ended: nothing of it may outlive the run.
+seen_objects = {"prog_id": set(), "map_id": set(), "link_id": set()}
+
+
+def _note_objects(pid):
+    for kind, ids in held_objects(pid).items():
+        seen_objects[kind] |= ids
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -71,6 +79,7 @@ class Portlid:
             self.abandon()
             raise AssertionError(f"{error}\n{self.log()}") from error
         self.ready_seconds = time.monotonic() - started
+        _note_objects(self.process.pid)
         return self
 
     def _ready_or_dead(self):
@@ -89,6 +98,8 @@ class Portlid:
         """SIGTERM; the exit code must be `expect`."""
         if self.process is None:
             return
+        if self.process.poll() is None:
+            _note_objects(self.process.pid)
         self.process.terminate()
         self._reap(expect)
 

@@ -6,6 +6,8 @@ import sys
 import time
 import traceback
 
+from . import turns
+
 
 class Skip(Exception):
     """Raised with what is missing."""
@@ -17,25 +19,16 @@ class Report:
         self.passed = self.failed = self.skipped = 0
         self.color = sys.stdout.isatty()
 
-    def run(self, prefix, identity, sentence, function):
-        """True when it passed. A failed row never stops the next one."""
+    def run(self, prefix, identity, sentence, function, turn=turns.together):
+        """True when it passed. A failed row never stops the next one. `turn` says beside what it
+        may run: turns.alone for a row that measures, contextlib.nullcontext for one around others."""
         if self.wanted and identity not in self.wanted:
             return False
-        started = time.monotonic()
-        detail = ""
-        try:
-            if identity in os.environ.get("PORTLID_E2E_GAPS", "").split(","):
-                raise Skip("a known gap, stated in README.md; unset PORTLID_E2E_GAPS to measure it")
-            function()
-            word = "PASS"
-        except Skip as reason:
-            word, detail = "SKIP", f" ({reason})"
-        except Exception as error:
-            word = "FAIL"
-            detail = "\n" + "".join(traceback.format_exception(error)).rstrip()
-            detail = detail.replace("\n", "\n      ")
+        with turn():
+            started = time.monotonic()
+            word, detail = outcome(identity, function)
+            seconds = time.monotonic() - started
         self.count(word)
-        seconds = time.monotonic() - started
         print(f"{word} {prefix:8} {identity:4} {sentence} [{seconds:.1f} s]{detail}", flush=True)
         return word == "PASS"
 
@@ -49,10 +42,25 @@ class Report:
         return 1 if self.failed else 0
 
 
-def row(identity, sentence):
+def outcome(identity, function):
+    """("PASS" | "FAIL" | "SKIP", what to say of it)"""
+    try:
+        if identity in os.environ.get("PORTLID_E2E_GAPS", "").split(","):
+            raise Skip("a known gap, stated in README.md; unset PORTLID_E2E_GAPS to measure it")
+        function()
+        return "PASS", ""
+    except Skip as reason:
+        return "SKIP", f" ({reason})"
+    except Exception as error:
+        detail = "\n" + "".join(traceback.format_exception(error)).rstrip()
+        return "FAIL", detail.replace("\n", "\n      ")
+
+
+def row(identity, sentence, measures=False):
     """Marks a function as a row; collected by rows_of()."""
     def mark(function):
         function.row = (identity, sentence)
+        function.turn = turns.alone if measures else turns.together
         return function
     return mark
 

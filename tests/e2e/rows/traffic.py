@@ -37,7 +37,8 @@ def measure_downloads(ctx):
             "host6": download(ctx.ns["host"], SRV6, DOWNLOAD_BYTES // 10)}
 
 
-@row("B05", "200 MB downloads of host and container complete, at most 5 % slower than without")
+@row("B05", "200 MB downloads of host and container complete, at most 5 % slower than without",
+     measures=True)
 def downloads(ctx):
     seconds = measure_downloads(ctx)
     for who in ("host", "container"):
@@ -74,7 +75,8 @@ def session(ctx):
     one.close()
 
 
-@row("B12", "neighbour tables flushed, v4 and v6: traffic resumes within 3 s")
+@row("B12", "neighbour tables flushed, v4 and v6: traffic resumes within 3 s",
+     measures=True)
 def neighbours(ctx):
     for host in ("host", "router"):
         for family in ("-4", "-6"):

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whose turn it is, among all end-to-end programs that run from this tree at once: ordinary rows
+run together, a row that measures runs while no other row does. Two files: whoever waits for the
+machine holds the door, so that ordinary rows cannot overtake it for ever."""
+
+import contextlib
+import fcntl
+import os
+import pathlib
+
+_DIRECTORY = pathlib.Path(__file__).resolve().parents[3] / "build"
+
+
+@contextlib.contextmanager
+def _held(name, kind):
+    with open(os.path.join(_DIRECTORY, name), "a") as file:
+        fcntl.flock(file, kind)
+        yield
+
+
+@contextlib.contextmanager
+def together():
+    """Beside others, but not beside one who measures."""
+    with contextlib.ExitStack() as stack:
+        with _held("e2e.door", fcntl.LOCK_EX):
+            stack.enter_context(_held("e2e.room", fcntl.LOCK_SH))
+        yield
+
+
+@contextlib.contextmanager
+def alone():
+    """While nobody else does anything."""
+    with _held("e2e.door", fcntl.LOCK_EX), _held("e2e.room", fcntl.LOCK_EX):
+        yield
