@@ -20,7 +20,8 @@ from harness.clients import udp_ask, wait_http
 from harness.lab import HOST4, Lab
 from harness.portlid import BINARY, Portlid
 from harness.rows import Report, rows_of
-from rows import flip, foreign, forged, life, monitor, published, sockets, traffic
+from rows import (flip, foreign, forged, life, monitor, neighbours, noproxy, published, silence,
+                  sockets, traffic)
 
 NEEDED = ("dockerd", "docker", "ufw", "iptables", "dnsmasq", "busybox", "ip", "nsenter", "bpftool")
 LAB = f"e2e-{os.getpid()}"
@@ -85,10 +86,10 @@ def run_mode(ctx, report):
                       lambda: flip.starts(ctx), turn=turns.alone):
         return
     ctx.needs_sensor = True
-    for module in (monitor, sockets, traffic, flip):
+    for module in (silence, monitor, sockets, traffic, flip):
         run_rows(ctx, report, module)
     ctx.phase = "enforce"
-    for module in (published, forged, sockets, traffic, life):
+    for module in (published, forged, sockets, traffic, neighbours, life):
         run_rows(ctx, report, module)
 
 
@@ -96,6 +97,7 @@ def run_auto(ctx, report):
     """Rows that start their own sensor."""
     ctx.phase = "enforce"
     run_rows(ctx, report, foreign)
+    run_rows(ctx, report, noproxy)
 
 
 def run_all(options, report):

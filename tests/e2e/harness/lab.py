@@ -19,8 +19,10 @@ ROUTER4, ROUTER6 = "198.51.100.1", "2001:db8:100::1"
 
 
 class Lab:
-    def __init__(self, name=None, docker=True):
-        self.environment = dict(os.environ, PORTLID_LAB=name or f"e2e-{os.getpid()}")
+    def __init__(self, name=None, docker=True, dockerd_options=""):
+        self.name = name or f"e2e-{os.getpid()}"
+        self.environment = dict(os.environ, PORTLID_LAB=self.name,
+                                PORTLID_LAB_DOCKERD=dockerd_options)
         self.docker_wanted = docker
         self.children = []
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows of the acceptance matrix: a sentence, an ID, a function; PASS, FAIL or SKIP with a reason."""
 
+import inspect
 import os
 import sys
 import time
@@ -67,4 +68,5 @@ def row(identity, sentence, measures=False):
 
 def rows_of(module):
     """The rows of a module in the order they are written."""
-    return [f for f in vars(module).values() if hasattr(f, "row") and f.__module__ == module.__name__]
+    return [f for f in vars(module).values() if inspect.isfunction(f) and hasattr(f, "row") and
+            f.__module__ == module.__name__]

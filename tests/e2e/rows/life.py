@@ -13,6 +13,7 @@ from harness.portlid import Portlid
 from harness.prober import SYN_ACK, Prober
 from harness.rows import row
 from harness.wait import until
+from rows import silence
 
 SWAPS = int(os.environ.get("PORTLID_E2E_SWAPS", "300"))
 LIMIT_BYTES = 1 << 20
@@ -123,6 +124,16 @@ def killed(ctx):
     assert ctx.sensor.interface()["attach"] == ctx.attach, ctx.sensor.interface()
     names = [i["holder"]["container"]["name"] for i in ctx.sensor.ports(port=8080, host_netns=True)]
     assert names == ["web", "web"], names
+
+
+@row("B18", f"a UDP dialogue passes after {silence.SILENCE_SECONDS} s of silence, flip, swaps and restart")
+def dialogue(ctx):
+    silence.goes_on(ctx)
+
+
+@row("B08", "a session to a closed port, as silent and as old, lives")
+def old_session(ctx):
+    silence.session_goes_on(ctx)
 
 
 @row("E15", "stop with detach: no program, map, pin or link is left, and traffic is as before")
