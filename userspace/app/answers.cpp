@@ -51,6 +51,7 @@ control::Response Answers::get(const control::Request& request) {
                                   .emitter = &emitter_,
                                   .engines = observer_.engines()}))};
     if (request.path == "/v1/policy") return {200, dump(rollout_.policy()) + "\n"};
+    if (request.path == "/v1/generations") return {200, dump(rollout_.generations()) + "\n"};
     if (request.path == "/v1/bans") return {200, dump(rollout_.bans()) + "\n"};
     if (request.path == "/v1/sets") {
         const auto sets = rollout_.sets(query(request, "name"));

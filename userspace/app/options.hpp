@@ -34,6 +34,8 @@ struct RunOptions {
     std::filesystem::path state_dir = "/var/lib/portlid";
     std::filesystem::path runtime_dir = "/run/portlid";
     std::filesystem::path bpffs = "/sys/fs/bpf/portlid";
+    std::filesystem::path kernel_cmdline = "/proc/cmdline";      // see rescue.hpp
+    std::filesystem::path rescue_file = "/etc/portlid/monitor";  // likewise
     std::filesystem::path cgroup;     // empty: the cgroup v2 mount, found
     std::vector<std::string> docker;  // engine endpoints; empty: config, else docker.sock if there
     bool no_docker = false;           // --docker none

@@ -40,21 +40,29 @@ Result<Candidate> PolicyStore::read(const std::filesystem::path& file,
     auto outcome = policy::load_file(file, {.check_ownership = true});
     if (errors != nullptr) *errors = as_errors(outcome);
     if (!outcome.ok()) return pass_on(refusal(file, outcome));
-    Candidate candidate{std::move(outcome.policy), std::move(outcome.text_hash), file, {}};
+    Candidate candidate{std::move(outcome.policy), std::move(outcome.text_hash), file, {}, {}};
     std::copy_if(outcome.diagnostics.begin(), outcome.diagnostics.end(),
                  std::back_inserter(candidate.warnings),
                  [](const auto& found) { return found.warning; });
-    if (auto compiled = compile(candidate.policy); !compiled) {
+    auto compiled = compile(candidate.policy);
+    if (!compiled) {
         const auto& error = compiled.error();
         if (errors != nullptr) errors->push_back({file.string(), 0, 0, error.message, error.hint});
         return pass_on(error, "compile " + file.string());
     }
+    candidate.compiled = std::move(*compiled);
     return candidate;
 }
 
-Result<policy::CompiledPolicy> PolicyStore::compile(const policy::Policy& policy) const {
+std::deque<StageSpec> PolicyStore::nothing_yet() {
+    std::deque<StageSpec> live(1);
+    live.front().compiled = std::make_shared<policy::CompiledPolicy>();
+    return live;
+}
+
+Result<PolicyStore::Compiled> PolicyStore::compile(const policy::Policy& policy) const {
     auto compiled = policy::compile(policy, {.cap_to_monitor = capped()});
-    if (compiled) return compiled;
+    if (compiled) return std::make_shared<policy::CompiledPolicy>(std::move(*compiled));
     auto error = compiled.error();
     error.code = ExitCode::PolicyInvalid;
     return pass_on(std::move(error));
@@ -62,23 +70,20 @@ Result<policy::CompiledPolicy> PolicyStore::compile(const policy::Policy& policy
 
 Result<> PolicyStore::publish(kernel::Sensor* sensor, std::vector<StageSpec> stages,
                               const ZonesUnder& zones) {
-    std::deque<Live> fresh;
-    for (auto& stage : stages) {
-        auto compiled = compile(stage.policy);
-        if (!compiled) return pass_on(std::move(compiled.error()));
-        if (sensor != nullptr) sensor->place_interfaces(*compiled->image, zones(stage.policy));
-        fresh.push_back(
-            {std::move(stage.policy), std::move(*compiled), stage.generation, stage.until});
-    }
     if (sensor != nullptr) {
         std::vector<kernel::Stage> images;
-        for (const auto& live : fresh)
-            images.push_back({&live.compiled, live.generation, live.until ? live.until->ns : 0});
+        for (const auto& stage : stages) {
+            auto& places = stage.compiled->image->interface_zones;
+            std::fill(std::begin(places), std::end(places), 0);  // of an earlier publication
+            sensor->place_interfaces(*stage.compiled->image, zones(stage.policy));
+            images.push_back(
+                {stage.compiled.get(), stage.generation, stage.until ? stage.until->ns : 0});
+        }
         auto published = publish_honouring_open_flows(*sensor, images);
         if (!published) return pass_on(published.error(), "publish");
         seed_problem_ = std::move(published->seed_problem);
     }
-    live_ = std::move(fresh);
+    live_.assign(std::make_move_iterator(stages.begin()), std::make_move_iterator(stages.end()));
     for (const auto& live : live_) remember_names(live);
     return {};
 }
@@ -92,9 +97,9 @@ bool PolicyStore::follow(BootTime now) {
     return moved;
 }
 
-void PolicyStore::remember_names(const Live& live) {
+void PolicyStore::remember_names(const StageSpec& live) {
     std::erase_if(names_, [&](const auto& known) { return known.first == live.generation; });
-    names_.emplace_front(live.generation, live.compiled.rules);
+    names_.emplace_front(live.generation, live.compiled->rules);
     if (names_.size() > kGenerationsNamed) names_.pop_back();
 }
 

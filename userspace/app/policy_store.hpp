@@ -7,10 +7,12 @@
 #include <deque>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "app/options.hpp"
+#include "app/rescue.hpp"
 #include "base/clock.hpp"
 #include "event/build.hpp"
 #include "policy/compile.hpp"
@@ -24,11 +26,13 @@ struct Candidate {
     std::string text_hash;
     std::filesystem::path file;
     std::vector<policy::Diagnostic> warnings;
+    std::shared_ptr<policy::CompiledPolicy> compiled;  // of `policy`; null: not kept
 };
 
 // One stage of what is to be in force.
 struct StageSpec {
     policy::Policy policy;
+    std::shared_ptr<policy::CompiledPolicy> compiled;  // of `policy`
     std::uint64_t generation = 0;
     std::optional<BootTime> until;  // none only on the last one
 };
@@ -37,11 +41,16 @@ class PolicyStore {
 public:
     PolicyStore(std::filesystem::path file, ModeCap cap) : file_(std::move(file)), cap_(cap) {}
 
-    // Reads and checks `file`; on failure the Error (exit code 5) lists every diagnostic, and
-    // `errors` gets them one by one when given.
+    // Reads, checks and compiles `file`; on failure the Error (exit code 5) lists every diagnostic,
+    // and `errors` gets them one by one when given.
     [[nodiscard]] Result<Candidate> read(const std::filesystem::path& file,
                                          std::vector<event::PolicyError>* errors = nullptr) const;
-    [[nodiscard]] Result<policy::CompiledPolicy> compile(const policy::Policy& policy) const;
+    using Compiled = std::shared_ptr<policy::CompiledPolicy>;
+    [[nodiscard]] Result<Compiled> compile(const policy::Policy& policy) const;
+    // From now on compile() makes images that only monitor; {} ends that. What was compiled before
+    // stays as it is.
+    void set_rescue(Rescue rescue) { rescue_ = std::move(rescue); }
+    [[nodiscard]] const Rescue& rescue() const { return rescue_; }
 
     // Puts the stages in force through `sensor` (none: sockets only, kept here alone), each with
     // the zones that attached interfaces have under it.
@@ -54,10 +63,11 @@ public:
     bool follow(BootTime now);
 
     [[nodiscard]] const policy::Policy& model() const { return live_.front().policy; }
-    [[nodiscard]] const policy::CompiledPolicy& compiled() const { return live_.front().compiled; }
+    [[nodiscard]] const policy::CompiledPolicy& compiled() const { return *live_.front().compiled; }
     [[nodiscard]] std::uint64_t generation() const { return live_.front().generation; }
     [[nodiscard]] const std::filesystem::path& file() const { return file_; }
-    [[nodiscard]] bool capped() const { return cap_ == ModeCap::Monitor; }
+    // Nothing is dropped, whatever the policy says: --mode monitor, or a rescue.
+    [[nodiscard]] bool capped() const { return cap_ == ModeCap::Monitor || rescue_.asked(); }
     // What the policy asks for, and what can happen here: "monitor" or "enforce".
     [[nodiscard]] const char* requested_mode() const;
     [[nodiscard]] const char* effective_mode() const;
@@ -68,17 +78,13 @@ public:
                                         reason why) const;
 
 private:
-    struct Live {
-        policy::Policy policy;
-        policy::CompiledPolicy compiled;
-        std::uint64_t generation = 0;
-        std::optional<BootTime> until;
-    };
-    void remember_names(const Live& live);
+    void remember_names(const StageSpec& live);
+    static std::deque<StageSpec> nothing_yet();
 
     std::filesystem::path file_;
     ModeCap cap_;
-    std::deque<Live> live_ = std::deque<Live>(1);  // the front one is in force
+    Rescue rescue_;
+    std::deque<StageSpec> live_ = nothing_yet();  // the front one is in force
     std::string seed_problem_;
     // Names of the last generations, for verdicts that were on their way when the policy changed.
     std::deque<std::pair<std::uint64_t, std::vector<policy::RuleName>>> names_;

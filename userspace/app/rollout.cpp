@@ -6,10 +6,8 @@
 
 #include <algorithm>
 
-#include "app/sessions.hpp"
-#include "base/text.hpp"
+#include "app/rollout_words.hpp"
 #include "policy/policy_tests.hpp"
-#include "rollout/guard.hpp"
 
 namespace portlid::app {
 
@@ -20,6 +18,7 @@ namespace {
 // What stands in for "the policy before" where there is none: the same rules, nothing dropped.
 Candidate only_monitoring(Candidate candidate) {
     for (auto& zone : candidate.policy.zones) zone.forced.all = policy::Mode::Monitor;
+    candidate.compiled.reset();
     return candidate;
 }
 
@@ -74,6 +73,7 @@ Result<> Rollout::read() {
         before->text_hash = last->text_hash;
         confirmed_ = std::move(*before);
         confirmed_number_ = last->number;
+        entry_ = last->number;
     } else if (!state.pending) {
         confirmed_ = only_monitoring(*file);
     }
@@ -92,88 +92,49 @@ Result<> Rollout::read() {
     return {};
 }
 
-std::uint64_t Rollout::next_number() const {
-    const auto in_kernel = sensor_ != nullptr ? sensor_->generation() : 0;
-    return std::max({store_->state().last_number, in_kernel, policies_.generation()}) + 1;
-}
-
-Result<> Rollout::publish(const policy::Policy& confirmed, const policy::Policy* pending,
-                          BootTime deadline, const rollout::Overlays& overlays,
-                          std::uint64_t same_number) {
-    const auto now = boot_now();
-    auto plan = rollout::stages({&confirmed, pending, deadline, &overlays}, now, POLICY_SLOTS);
-    const auto instants = rollout::ends(overlays, now).size() + (pending != nullptr ? 1 : 0);
-    auto number = same_number != 0 ? same_number : next_number();
-    std::vector<StageSpec> stages;
-    std::vector<std::uint64_t> numbers;
-    for (auto& stage : plan) {
-        const bool back =
-            !stage.pending && stages.size() == 1 && pending != nullptr && confirmed_number_ != 0;
-        stages.push_back({std::move(stage.policy), back ? confirmed_number_ : number, stage.until});
-        numbers.push_back(stages.back().generation);
-        if (!back) number = std::max(number + 1, next_number());
-    }
-    auto published = policies_.publish(
-        sensor_, std::move(stages),
-        [this](const policy::Policy& policy) { return coverage_->zones_under(policy); });
-    if (!published) return published;
-    for (const auto used : numbers)
-        store_->state().last_number = std::max(store_->state().last_number, used);
-    instants_left_out_ = instants - (plan.size() - 1);
-    emitter_->set_policy(policies_.generation(), policies_.compiled().hash);
-    if (changed_) changed_();
-    return {};
-}
-
-Result<> Rollout::guard(const policy::Policy& policy, const Change& change) const {
-    if (change.force || sensor_ == nullptr || options_.sockets_only) return {};
-    const auto compiled = policies_.compile(policy);
-    if (!compiled) return pass_on(compiled.error());
-    if (!policy::enforces(*compiled->image)) return {};
-    const auto ways = ways_in(policy, *coverage_, observer_, change.ssh_connection);
-    if (!ways) return pass_on(ways.error());
-    rollout::GuardInput input{&policy, &*compiled, nullptr, ways->sessions, ways->ssh_ports, {}};
-    const auto tables = coverage_->tables();
-    input.tables = &tables;
-    for (const auto& zone : coverage_->zones_under(policy)) input.zones.push_back(zone.zone);
-    const auto cuts = rollout::guard(input);
-    if (cuts.empty()) return {};
-    return fail("this would lock you out: " + rollout::to_string(cuts),
-                "add the rule, or --force if you have another way in");
-}
-
 Result<> Rollout::begin(kernel::Sensor* sensor, Coverage& coverage, Emitter& emitter) {
     sensor_ = sensor;
     coverage_ = &coverage;
     emitter_ = &emitter;
     auto& state = store_->state();
-    const auto& first = pending_ ? *pending_ : confirmed_;
+    auto& first = pending_ ? *pending_ : confirmed_;
     const char* ssh = std::getenv("SSH_CONNECTION");
-    const Change change{"start", {0, 0}, false, ssh == nullptr ? "" : ssh};
-    if (sensor_ == nullptr || sensor_->generation() == 0) {
-        const auto laid = rollout::overlay(first.policy, state.overlays, boot_now());
-        if (auto safe = guard(laid, change); !safe)
+    const Change change{"start", {0, 0}, false, ssh == nullptr ? "" : ssh, 0};
+    const auto deadline = state.pending ? state.pending->deadline : BootTime{};
+    auto laid = lay(confirmed_, pending_ ? &*pending_ : nullptr, deadline, state.overlays);
+    if (!laid) return pass_on(laid.error());
+    // What an earlier run enforced, and the operator has seen, is not asked about again.
+    const auto* last = store_->confirmed_before(~0ULL);
+    const bool seen = last != nullptr && last->text_hash == first.text_hash;
+    if (sensor_ == nullptr || !seen || sensor_->begins_to_enforce(*laid->stages.front().compiled))
+        if (auto safe = guard(laid->stages.front(), change); !safe)
             return fail(safe.error().message,
                         "add the rule, or watch first: portlid run --mode monitor");
-    }
-    const auto deadline = state.pending ? state.pending->deadline : BootTime{};
-    if (auto done = publish(confirmed_.policy, pending_ ? &pending_->policy : nullptr, deadline,
-                            state.overlays);
-        !done)
-        return done;
+    if (auto done = put(std::move(*laid)); !done) return done;
     if (pending_) state.pending->number = policies_.generation();
     if (confirmed_number_ == 0 && !pending_) confirmed_number_ = policies_.generation();
-    const rollout::Generation entry{policies_.generation(),
-                                    first.text_hash,
-                                    "start",
-                                    first.file.string(),
-                                    wall_now(),
-                                    {0, 0},
-                                    !pending_};
-    if (auto kept = store_->keep(entry, first.policy); !kept) save_problem_ = kept.error().message;
+    if (auto kept = remember(first, change, !pending_); !kept) save_problem_ = kept.error().message;
     restore_bans();
     save();
     return {};
+}
+
+Result<> Rollout::remember(const Candidate& candidate, const Change& change, bool confirmed) {
+    rollout::Generation entry{policies_.generation(),
+                              candidate.text_hash,
+                              change.how,
+                              candidate.file.string(),
+                              wall_now(),
+                              change.author,
+                              confirmed,
+                              store_->state().overlays.modes,
+                              change.copy_of};
+    std::erase_if(entry.modes, [](const auto& one) { return one.unconfirmed; });
+    if (confirmed) {
+        entry_ = entry.number;
+        entry_copy_of_ = entry.copy_of;
+    }
+    return store_->keep(entry, candidate.policy);
 }
 
 void Rollout::attach(Observer& observer, std::function<void()> changed) {
@@ -210,102 +171,109 @@ void Rollout::tell_rolled_back(std::uint64_t from, const std::string& why) {
                    event::policy_rolled_back_body(emitter_->origin(), from, why));
 }
 
-void Rollout::tell_policy(std::uint64_t before, const std::string& mode_before, const char* how) {
+void Rollout::tell_policy(std::uint64_t before, const std::string& mode_before,
+                          const Change& change) {
     const std::string mode = policies_.effective_mode();
-    emitter_->emit(
-        event::Kind::PolicyLoaded,
-        event::policy_loaded_body(emitter_->origin(), policies_.file().string(), mode, before));
+    auto body =
+        event::policy_loaded_body(emitter_->origin(), policies_.file().string(), mode, before);
+    body["policy"]["how"] = change.how;
+    body["policy"]["by"] = author_json(change.author);
+    body["policy"]["forced"] = change.force;
+    emitter_->emit(event::Kind::PolicyLoaded, std::move(body));
     if (mode != mode_before)
         emitter_->emit(
             event::Kind::ModeChanged,
-            event::mode_changed_body(emitter_->origin(), "sensor", mode_before, mode, how));
+            event::mode_changed_body(emitter_->origin(), "sensor", mode_before, mode, change.how));
+}
+
+void Rollout::say_forced(const Change& change) const {
+    if (change.force)
+        spdlog::warn("{} forced by uid {} (pid {}): the lock-out guard was not asked", change.how,
+                     change.author.uid, change.author.pid);
+}
+
+void Rollout::tell_what_waits() {
+    for (const auto& tell : to_tell_) tell();
+    to_tell_.clear();
+}
+
+void Rollout::tick() {
+    look_for_rescue();
+    follow_kernel();
+    // Overlays were laid over it: made again when it is needed, 3 MB until then.
+    if (confirmed_.compiled && confirmed_.compiled.use_count() == 1) confirmed_.compiled.reset();
+    if (sensor_ != nullptr) take_expired_bans();
 }
 
 // The kernel has already gone on by itself; this follows and tells.
-void Rollout::tick() {
+void Rollout::follow_kernel() {
     const auto now = boot_now();
     const auto before = policies_.generation();
     const std::string mode_before = policies_.effective_mode();
-    if (policies_.follow(now)) {
-        auto& state = store_->state();
-        emitter_->set_policy(policies_.generation(), policies_.compiled().hash);
-        if (changed_) changed_();
-        if (state.pending && state.pending->deadline <= now)
-            expire_pending("it was not confirmed in time");
-        const auto& modes = state.overlays.modes;
-        const bool unconfirmed = std::any_of(modes.begin(), modes.end(), [now](const auto& one) {
-            return one.unconfirmed && one.until && *one.until <= now;
-        });
-        rollout::drop_ended(state.overlays, now);
-        if (instants_left_out_ != 0)
-            if (auto more = publish(confirmed_.policy, nullptr, {}, state.overlays); !more)
-                spdlog::error("{}", more.error().message);
-        if (unconfirmed) tell_rolled_back(before, "the mode was not confirmed in time");
-        tell_policy(before, mode_before, "it ended");
-        for (const auto& tell : to_tell_) tell();
-        to_tell_.clear();
-        save();
-    }
-    if (sensor_ == nullptr) return;
-    const auto expired = sensor_->bans().take_expired();
-    for (const auto& ban : expired) {
-        auto& kept = store_->state().bans;
-        std::string reason;
-        for (const auto& one : kept)
-            if (one.source == ban.source) reason = one.reason;
-        std::erase_if(kept, [&](const auto& one) { return one.source == ban.source; });
-        emitter_->emit(event::Kind::BanExpired,
-                       event::ban_body(emitter_->origin(), {ban.source.to_string(), wall_now(),
-                                                            printable(reason), ban.hits}));
-    }
-    if (!expired.empty()) save();
+    if (!policies_.follow(now)) return;
+    auto& state = store_->state();
+    emitter_->set_policy(policies_.generation(), policies_.compiled().hash);
+    if (changed_) changed_();
+    if (state.pending && state.pending->deadline <= now)
+        expire_pending("it was not confirmed in time");
+    const auto& modes = state.overlays.modes;
+    const bool unconfirmed = std::any_of(modes.begin(), modes.end(), [now](const auto& one) {
+        return one.unconfirmed && one.until && *one.until <= now;
+    });
+    rollout::drop_ended(state.overlays, now);
+    if (instants_left_out_ != 0)
+        if (auto more = publish_again(); !more) spdlog::error("{}", more.error().message);
+    if (unconfirmed) tell_rolled_back(before, "the mode was not confirmed in time");
+    tell_policy(before, mode_before, {"it ended", {0, 0}, false, "", 0});
+    tell_what_waits();
+    save();
+}
+
+bool Rollout::mode_waits() const {
+    const auto& modes = store_->state().overlays.modes;
+    return std::any_of(modes.begin(), modes.end(), [](const auto& one) { return one.unconfirmed; });
 }
 
 Result<> Rollout::refuse_while_pending() const {
     const auto& state = store_->state();
-    const bool mode = std::any_of(state.overlays.modes.begin(), state.overlays.modes.end(),
-                                  [](const auto& one) { return one.unconfirmed; });
-    if (!state.pending && !mode) return {};
+    if (!state.pending && !mode_waits()) return {};
     return fail("generation " + std::to_string(policies_.generation()) +
                     " still waits for its confirmation",
                 "portlid confirm, or portlid rollback");
 }
 
 Result<> Rollout::take(Candidate candidate, const Change& change,
-                       const rollout::Length& confirm_within) {
+                       const rollout::Length& confirm_within, rollout::Overlays overlays) {
     auto& state = store_->state();
     const auto before = policies_.generation();
     const std::string mode_before = policies_.effective_mode();
-    const auto now = boot_now();
-    if (auto safe = guard(rollout::overlay(candidate.policy, state.overlays, now), change); !safe)
-        return safe;
     const BootTime deadline{
-        now.ns + (confirm_within ? static_cast<std::uint64_t>(confirm_within->count()) : 0)};
-    auto done = confirm_within
-                    ? publish(confirmed_.policy, &candidate.policy, deadline, state.overlays)
-                    : publish(candidate.policy, nullptr, {}, state.overlays);
-    if (!done) return done;
+        boot_now().ns + (confirm_within ? static_cast<std::uint64_t>(confirm_within->count()) : 0)};
+    auto laid = confirm_within ? lay(confirmed_, &candidate, deadline, overlays)
+                               : lay(candidate, nullptr, {}, overlays);
+    if (!laid) return pass_on(laid.error());
+    if (auto safe = guard(laid->stages.front(), change); !safe) return safe;
+    if (auto done = put(std::move(*laid)); !done) return done;
+    // In force: only now is anything written down.
     store_->accept(candidate.text_hash);
-    const rollout::Generation entry{policies_.generation(),  candidate.text_hash, change.how,
-                                    candidate.file.string(), wall_now(),          change.author,
-                                    !confirm_within};
-    auto kept = store_->keep(entry, candidate.policy);
+    state.overlays = std::move(overlays);
+    auto kept = remember(candidate, change, !confirm_within);
     warnings_ = candidate.warnings;
     const bool elsewhere = candidate.file != policies_.file();
     if (confirm_within) {
         state.pending =
-            rollout::Pending{entry.number, candidate.text_hash,
+            rollout::Pending{policies_.generation(), candidate.text_hash,
                              elsewhere ? candidate.file.string() : std::string(), deadline};
         pending_ = std::move(candidate);
     } else {
+        state.pending.reset();
+        pending_.reset();
         confirmed_ = std::move(candidate);
-        confirmed_number_ = entry.number;
+        confirmed_number_ = policies_.generation();
     }
     save();
-    tell_policy(before, mode_before, change.how);
-    if (change.force)
-        spdlog::warn("{} forced by uid {} (pid {}): the lock-out guard was not asked", change.how,
-                     change.author.uid, change.author.pid);
+    tell_policy(before, mode_before, change);
+    say_forced(change);
     if (!kept) return pass_on(kept.error(), "the policy is in force, but cannot be kept on disk");
     return {};
 }
@@ -314,21 +282,40 @@ Result<> Rollout::take_overlays(rollout::Overlays overlays, const Change& change
     auto& state = store_->state();
     const auto before = policies_.generation();
     const std::string mode_before = policies_.effective_mode();
-    const auto& base = pending_ ? pending_->policy : confirmed_.policy;
-    if (auto safe = guard(rollout::overlay(base, overlays, boot_now()), change); !safe) return safe;
     const auto deadline = state.pending ? state.pending->deadline : BootTime{};
-    if (auto done =
-            publish(confirmed_.policy, pending_ ? &pending_->policy : nullptr, deadline, overlays);
-        !done)
-        return done;
+    auto laid = lay(confirmed_, pending_ ? &*pending_ : nullptr, deadline, overlays);
+    if (!laid) return pass_on(laid.error());
+    if (auto safe = guard(laid->stages.front(), change); !safe) return safe;
+    if (auto done = put(std::move(*laid)); !done) return done;
     if (!state.pending) confirmed_number_ = policies_.generation();
     state.overlays = std::move(overlays);
+    // A mode is a generation to go back to; openings and set members end by themselves.
+    Result<> kept;
+    if (std::string_view(change.how) == "mode" && !mode_waits())
+        kept = remember(confirmed_, change, true);
     save();
-    tell_policy(before, mode_before, change.how);
+    tell_policy(before, mode_before, change);
+    say_forced(change);
+    if (!kept) return pass_on(kept.error(), "the mode is in force, but cannot be kept on disk");
     return {};
 }
 
 Result<> Rollout::reload() {
+    look_for_rescue();
+    const auto rescue = policies_.rescue();
+    const bool over =
+        rescue.asked() && !find_rescue(options_.kernel_cmdline, options_.rescue_file).asked();
+    if (!over) return reload_file();
+    set_rescue({});
+    auto done = reload_file();
+    if (!done)
+        set_rescue(rescue);
+    else
+        spdlog::warn("the rescue is over: {} decides again", policies_.file().string());
+    return done;
+}
+
+Result<> Rollout::reload_file() {
     std::vector<event::PolicyError> errors;
     const auto rejected = [&](const Error& error) -> Result<> {
         if (errors.empty())
@@ -343,7 +330,8 @@ Result<> Rollout::reload() {
     if (!candidate) return rejected(candidate.error());
     if (auto passed = policy::check_own_tests(candidate->policy); !passed)
         return rejected(passed.error());
-    auto taken = take(std::move(*candidate), {"reload", {0, 0}, false, ""}, std::nullopt);
+    auto taken = take(std::move(*candidate), {"reload", {0, 0}, false, "", 0}, std::nullopt,
+                      store_->state().overlays);
     if (!taken) return rejected(taken.error());
     return {};
 }

@@ -29,14 +29,17 @@ public:
     // called whenever another policy is in force.
     void attach(Observer& observer, std::function<void()> changed);
 
-    // SIGHUP: the policy file again, at once. An error changed nothing and is told as an event.
+    // SIGHUP: the policy file again, at once, and whether a rescue is still asked for. An error
+    // changed nothing and is told as an event.
     [[nodiscard]] Result<> reload();
-    // Once a second: what has ended, in the kernel and here.
+    // Once a second: what has ended, in the kernel and here; a rescue that is asked for begins.
     void tick();
 
     // POST bodies of the control socket; see rollout/request.hpp.
     [[nodiscard]] control::Response post(const control::Request& request);
     [[nodiscard]] nlohmann::ordered_json bans() const;  // portlid.bans/v1
+    // What was in force, newest first, by whom: portlid.generations/v1.
+    [[nodiscard]] nlohmann::ordered_json generations() const;
     // The policy in force as text, whole, without what was changed at run time: portlid.policy/v1.
     [[nodiscard]] nlohmann::ordered_json policy() const;
     [[nodiscard]] Result<nlohmann::ordered_json> sets(const std::string& name) const;
@@ -54,6 +57,12 @@ private:
         rollout::Author author;
         bool force = false;
         std::string ssh_connection;
+        std::uint64_t copy_of = 0;  // a generation of the history
+    };
+    // What is to be in force, compiled but not yet published.
+    struct Laid {
+        std::vector<StageSpec> stages;
+        std::size_t instants_left_out = 0;
     };
 
     [[nodiscard]] Answer apply(const control::Request& request);
@@ -66,19 +75,40 @@ private:
     [[nodiscard]] Answer unban(const control::Request& request);
 
     [[nodiscard]] Result<> refuse_while_pending() const;
-    [[nodiscard]] Result<> guard(const policy::Policy& policy, const Change& change) const;
+    [[nodiscard]] bool mode_waits() const;
+    [[nodiscard]] Result<> guard(const StageSpec& stage, const Change& change) const;
     [[nodiscard]] Result<> take(Candidate candidate, const Change& change,
-                                const rollout::Length& confirm_within);
+                                const rollout::Length& confirm_within, rollout::Overlays overlays);
     [[nodiscard]] Result<> take_overlays(rollout::Overlays overlays, const Change& change);
-    [[nodiscard]] Result<> publish(const policy::Policy& confirmed, const policy::Policy* pending,
-                                   BootTime deadline, const rollout::Overlays& overlays,
+    // Each policy is compiled once: `confirmed` and `pending` keep what was made of them.
+    [[nodiscard]] Result<Laid> lay(Candidate& confirmed, Candidate* pending, BootTime deadline,
+                                   const rollout::Overlays& overlays,
                                    std::uint64_t same_number = 0);
+    [[nodiscard]] Result<> put(Laid laid);
+    [[nodiscard]] Result<> publish(Candidate& confirmed, Candidate* pending, BootTime deadline,
+                                   const rollout::Overlays& overlays,
+                                   std::uint64_t same_number = 0);
+    [[nodiscard]] Result<> publish_again();
+    [[nodiscard]] Result<> remember(const Candidate& candidate, const Change& change,
+                                    bool confirmed);
+    [[nodiscard]] Result<> reload_file();
+    [[nodiscard]] Result<> drop_waiting();
+    [[nodiscard]] Result<> go_back_to(const rollout::Generation& target, const Change& change);
+    [[nodiscard]] rollout::Generation as_generation() const;
+    void follow_kernel();
+    void take_expired_bans();
+    void set_rescue(Rescue rescue);
+    void look_for_rescue();
     [[nodiscard]] Result<> install(const std::filesystem::path& from);
     [[nodiscard]] Result<> check_installable(const Candidate& candidate) const;
     [[nodiscard]] Result<Candidate> kept(std::uint64_t number) const;
+    [[nodiscard]] Result<bool> lift(const Cidr& source);
+    [[nodiscard]] std::vector<Cidr> banned_for(const std::optional<std::string>& reason) const;
     void restore_bans();
     void expire_pending(const char* why);
-    void tell_policy(std::uint64_t before, const std::string& mode_before, const char* how);
+    void tell_policy(std::uint64_t before, const std::string& mode_before, const Change& change);
+    void say_forced(const Change& change) const;
+    void tell_what_waits();
     void tell_rolled_back(std::uint64_t from, const std::string& why);
     void save();
     [[nodiscard]] std::uint64_t next_number() const;
@@ -94,10 +124,13 @@ private:
     Candidate confirmed_;               // what stays, or comes back
     std::optional<Candidate> pending_;  // in force until confirmed or too late
     std::uint64_t confirmed_number_ = 0;
+    std::uint64_t entry_ = 0;  // of the history, that confirmed_ is
+    std::uint64_t entry_copy_of_ = 0;
     std::vector<policy::Diagnostic> warnings_;
     std::vector<std::function<void()>> to_tell_;  // events of read(), which come before the sinks
     std::size_t instants_left_out_ = 0;
     std::string save_problem_;
+    std::string rescue_problem_;
     std::function<void()> changed_;
 };
 

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <set>
 
+#include "app/caller.hpp"
 #include "app/rollout.hpp"
 #include "app/rollout_words.hpp"
 #include "base/text.hpp"
+#include "identity/process.hpp"
 
 namespace portlid::app {
 
@@ -23,6 +25,16 @@ bool overlaps(const Cidr& a, const Cidr& b) {
 
 rollout::Author author_of(const control::Request& request) {
     return {request.peer_uid, request.peer_pid};
+}
+
+nlohmann::ordered_json author_json(const rollout::Author& author) {
+    return {{"uid", author.uid},
+            {"pid", author.pid},
+            {"user", printable(identity::user_name(author.uid))}};
+}
+
+std::string caller_ssh(const control::Request& request, const std::string& sent) {
+    return sent.empty() ? ssh_connection_of(request.peer_pid) : sent;
 }
 
 rollout::Until until_of(const rollout::Length& length) {
@@ -50,6 +62,7 @@ Json Rollout::bans() const {
                              {"until", why == kept.end() ? Json(nullptr) : until_json(why->until)},
                              {"remaining_s", std::move(remaining)},
                              {"hits", ban.hits},
+                             {"by", why == kept.end() ? Json(nullptr) : author_json(why->author)},
                              {"reason", why == kept.end() || why->reason.empty()
                                             ? Json(nullptr)
                                             : Json(printable(why->reason))}});
@@ -68,7 +81,8 @@ Rollout::Answer Rollout::ban(const control::Request& request) {
             if (overlaps(own, source))
                 return fail(source.to_string() + " holds management address " + own.to_string(),
                             "--force bans it all the same");
-        const auto caller = split(parsed->ssh_connection, ' ');
+        const auto ssh = caller_ssh(request, parsed->ssh_connection);
+        const auto caller = split(ssh, ' ');
         const auto peer = caller.empty() ? std::nullopt : IpAddress::parse(caller.front());
         if (peer && source.contains(*peer))
             return fail(source.to_string() + " holds the address that you are connected from",
@@ -95,23 +109,57 @@ Rollout::Answer Rollout::ban(const control::Request& request) {
                 {"until", until_json(until)}};
 }
 
+// Lifts one ban and says so; false when there is none.
+Result<bool> Rollout::lift(const Cidr& source) {
+    std::uint64_t hits = 0;
+    for (const auto& ban : sensor_->bans().list())
+        if (ban.source == source) hits = ban.hits;
+    auto removed = sensor_->bans().remove(source);
+    if (!removed || !*removed) return removed;
+    std::erase_if(store_->state().bans, [&](const auto& one) { return one.source == source; });
+    emitter_->emit(event::Kind::BanExpired,
+                   event::ban_body(emitter_->origin(),
+                                   {source.to_string(), wall_now(), "lifted by hand", hits}));
+    return true;
+}
+
+// Those with this reason, or all.
+std::vector<Cidr> Rollout::banned_for(const std::optional<std::string>& reason) const {
+    std::vector<Cidr> sources;
+    const auto& kept = store_->state().bans;
+    for (const auto& ban : sensor_->bans().list()) {
+        const bool meant = !reason || std::any_of(kept.begin(), kept.end(), [&](const auto& one) {
+            return one.source == ban.source && one.reason == *reason;
+        });
+        if (meant) sources.push_back(ban.source);
+    }
+    return sources;
+}
+
 Rollout::Answer Rollout::unban(const control::Request& request) {
     const auto parsed = rollout::parse_unban(request.body);
     if (!parsed) return pass_on(parsed.error());
-    if (sensor_ == nullptr) return fail("this sensor filters nothing (--interface none)");
-    std::uint64_t hits = 0;
-    for (const auto& ban : sensor_->bans().list())
-        if (ban.source == parsed->source) hits = ban.hits;
-    const auto removed = sensor_->bans().remove(parsed->source);
-    if (!removed) return pass_on(removed.error());
-    if (!*removed) return fail(parsed->source.to_string() + " is not banned", "portlid bans");
-    std::erase_if(store_->state().bans,
-                  [&](const auto& one) { return one.source == parsed->source; });
+    if (sensor_ == nullptr || options_.sockets_only)
+        return fail("this sensor filters nothing (--interface none)", "start it with an interface");
+    auto sources = parsed->all || !parsed->reason.empty()
+                       ? banned_for(parsed->all ? std::nullopt : std::optional(parsed->reason))
+                       : std::vector<Cidr>{*parsed->source};
+    if (parsed->source)
+        std::erase_if(sources, [&](const auto& one) { return one != *parsed->source; });
+    Json lifted = Json::array();
+    for (const auto& source : sources) {
+        const auto removed = lift(source);
+        if (!removed) return pass_on(removed.error());
+        if (*removed) lifted.push_back(source.to_string());
+    }
     save();
-    emitter_->emit(event::Kind::BanExpired,
-                   event::ban_body(emitter_->origin(), {parsed->source.to_string(), wall_now(),
-                                                        "lifted by hand", hits}));
-    return Json{{"schema", "portlid.change/v1"}, {"source", parsed->source.to_string()}};
+    if (parsed->source && lifted.empty() && !parsed->if_banned)
+        return fail(parsed->source->to_string() + " is not banned" +
+                        (parsed->reason.empty() ? "" : " for that reason"),
+                    "portlid bans");
+    Json answer{{"schema", "portlid.change/v1"}, {"lifted", std::move(lifted)}};
+    if (parsed->source) answer["source"] = parsed->source->to_string();
+    return answer;
 }
 
 // Bans that the kernel forgot (a reboot, a detach) are put back with what is left of them.

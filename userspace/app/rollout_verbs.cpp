@@ -80,6 +80,7 @@ Json Rollout::overrides_json() const {
         modes.push_back({{"mode", mode_word(one.mode)},
                          {"zone", one.zone.empty() ? Json(nullptr) : Json(printable(one.zone))},
                          {"rule", one.rule.empty() ? Json(nullptr) : Json(printable(one.rule))},
+                         {"by", author_json(one.author)},
                          {"until", until_json(one.until)},
                          {"remaining_s", remaining_json(one.until)}});
     for (const auto& one : overlays.openings) {
@@ -88,6 +89,7 @@ Json Rollout::overrides_json() const {
         openings.push_back({{"ports", policy::to_string(one.ports)},
                             {"from", std::move(from)},
                             {"zone", one.zone.empty() ? Json(nullptr) : Json(printable(one.zone))},
+                            {"by", author_json(one.author)},
                             {"until", until_json(one.until)},
                             {"remaining_s", remaining_json(one.until)}});
     }
@@ -95,6 +97,7 @@ Json Rollout::overrides_json() const {
         sets.push_back({{"set", printable(one.set)},
                         {"member", one.member.to_string()},
                         {"change", one.add ? "add" : "del"},
+                        {"by", author_json(one.author)},
                         {"until", until_json(one.until)},
                         {"remaining_s", remaining_json(one.until)}});
     return {{"modes", std::move(modes)},
@@ -159,9 +162,11 @@ Rollout::Answer Rollout::apply(const control::Request& request) {
     if (auto passed = policy::check_own_tests(candidate->policy); !passed)
         return pass_on(passed.error());
     if (auto movable = check_installable(*candidate); !movable) return pass_on(movable.error());
-    const Change change{"apply", author_of(request), parsed->force, parsed->ssh_connection};
-    if (auto taken = take(std::move(*candidate), change, parsed->confirm_within); !taken)
-        return pass_on(taken.error());
+    const Change change{"apply", author_of(request), parsed->force,
+                        caller_ssh(request, parsed->ssh_connection), 0};
+    auto taken =
+        take(std::move(*candidate), change, parsed->confirm_within, store_->state().overlays);
+    if (!taken) return pass_on(taken.error());
     if (!parsed->confirm_within)
         if (auto installed = install(file); !installed)
             return pass_on(installed.error(), "the policy is in force, but not written to " +
@@ -169,7 +174,7 @@ Rollout::Answer Rollout::apply(const control::Request& request) {
     return result_json();
 }
 
-Rollout::Answer Rollout::confirm(const control::Request&) {
+Rollout::Answer Rollout::confirm(const control::Request& request) {
     auto& state = store_->state();
     auto overlays = state.overlays;
     bool modes = false;
@@ -188,11 +193,18 @@ Rollout::Answer Rollout::confirm(const control::Request&) {
         if (auto installed = install(state.pending->file); !installed)
             return pass_on(installed.error(), "not confirmed");
     }
-    const auto& policy = pending_ ? pending_->policy : confirmed_.policy;
-    if (auto done = publish(policy, nullptr, {}, overlays, number); !done)
+    auto& candidate = pending_ ? *pending_ : confirmed_;
+    if (auto done = publish(candidate, nullptr, {}, overlays, number); !done)
         return pass_on(done.error(), "not confirmed");
     for (auto& entry : state.history)
-        if (state.pending && entry.number == state.pending->number) entry.confirmed = true;
+        if (state.pending && entry.number == state.pending->number) {
+            entry.confirmed = true;
+            entry_ = entry.number;
+            entry_copy_of_ = entry.copy_of;
+        }
+    const auto waited = std::find_if(state.overlays.modes.begin(), state.overlays.modes.end(),
+                                     [](const auto& one) { return one.unconfirmed; });
+    const auto author = waited != state.overlays.modes.end() ? waited->author : author_of(request);
     if (pending_) confirmed_ = std::move(*pending_);
     pending_.reset();
     confirmed_number_ = number;
@@ -200,49 +212,10 @@ Rollout::Answer Rollout::confirm(const control::Request&) {
     // What was dropped by `mode policy` is gone for good now.
     std::erase_if(overlays.modes, [](const auto& one) { return !one.mode && !one.until; });
     state.overlays = std::move(overlays);
+    Result<> kept;
+    if (modes) kept = remember(confirmed_, {"mode", author, false, "", 0}, true);
     save();
-    return result_json();
-}
-
-Rollout::Answer Rollout::roll_back(const control::Request& request) {
-    const auto parsed = rollout::parse_rollback(request.body);
-    if (!parsed) return pass_on(parsed.error());
-    auto& state = store_->state();
-    const auto before = policies_.generation();
-    const std::string mode_before = policies_.effective_mode();
-    if (state.pending && parsed->generation == 0) {
-        if (auto done = publish(confirmed_.policy, nullptr, {}, state.overlays); !done)
-            return pass_on(done.error());
-        expire_pending("rolled back by hand");
-    } else if (std::erase_if(state.overlays.modes,
-                             [](const auto& one) { return one.unconfirmed; }) != 0 &&
-               parsed->generation == 0) {
-        if (auto done = publish(confirmed_.policy, nullptr, {}, state.overlays); !done)
-            return pass_on(done.error());
-        tell_rolled_back(before, "rolled back by hand");
-    } else {
-        const auto* target = parsed->generation != 0 ? store_->find(parsed->generation)
-                                                     : store_->confirmed_before(confirmed_number_);
-        if (target == nullptr)
-            return fail(parsed->generation != 0
-                            ? "generation " + std::to_string(parsed->generation) + " is not kept"
-                            : std::string("there is no earlier policy to go back to"),
-                        "ls " + store_->file_of(0).parent_path().parent_path().string());
-        auto earlier = kept(target->number);
-        if (!earlier) return pass_on(earlier.error());
-        earlier->text_hash = target->text_hash;
-        const auto refused = pending_ ? pending_->text_hash : confirmed_.text_hash;
-        state.pending.reset();
-        pending_.reset();
-        auto taken = take(std::move(*earlier), {"rollback", author_of(request), true, ""}, {});
-        if (!taken) return pass_on(taken.error());
-        if (refused != confirmed_.text_hash) store_->refuse(refused);
-        tell_rolled_back(before, "rolled back by hand");
-    }
-    for (const auto& tell : to_tell_) tell();
-    to_tell_.clear();
-    save();
-    if (policies_.effective_mode() != mode_before) tell_policy(before, mode_before, "rollback");
+    if (!kept) return pass_on(kept.error(), "confirmed, but it cannot be kept on disk");
     return result_json();
 }
 
@@ -259,8 +232,11 @@ Rollout::Answer Rollout::mode(const control::Request& request) {
     if (const auto missing = rollout::misses(confirmed_.policy, change))
         return usage(*missing, "portlid policy show " + policies_.file().string());
     if (parsed->mode == policy::Mode::Enforce && policies_.capped())
-        return fail("this sensor runs with --mode monitor and never drops",
-                    "start it without --mode monitor");
+        return policies_.rescue().asked()
+                   ? fail("this sensor only monitors: " + policies_.rescue().why,
+                          policies_.rescue().leave)
+                   : fail("this sensor runs with --mode monitor and never drops",
+                          "start it without --mode monitor");
     if (parsed->confirm_within) {
         change.unconfirmed = true;
         change.then = change.until;
@@ -277,7 +253,8 @@ Rollout::Answer Rollout::mode(const control::Request& request) {
     const bool nothing_left =
         !change.mode && !change.unconfirmed && !change.until && (whole || overlays.modes.empty());
     if (!nothing_left) overlays.modes.push_back(change);
-    const Change how{"mode", change.author, parsed->force, parsed->ssh_connection};
+    const Change how{"mode", change.author, parsed->force,
+                     caller_ssh(request, parsed->ssh_connection), 0};
     if (auto taken = take_overlays(std::move(overlays), how); !taken) return pass_on(taken.error());
     return result_json();
 }
@@ -299,7 +276,7 @@ Rollout::Answer Rollout::allow(const control::Request& request) {
     if (const auto missing = rollout::misses(confirmed_.policy, opening))
         return usage(*missing, "portlid policy show " + policies_.file().string());
     if (!parsed->end) overlays.openings.push_back(opening);
-    if (auto taken = take_overlays(std::move(overlays), {"allow", opening.author, false, ""});
+    if (auto taken = take_overlays(std::move(overlays), {"allow", opening.author, false, "", 0});
         !taken)
         return pass_on(taken.error());
     auto answer = result_json();
@@ -328,7 +305,8 @@ Rollout::Answer Rollout::change_set(const control::Request& request) {
         return fail(change.member.to_string() + " is not in " + printable(change.set, 64),
                     "portlid set show " + printable(change.set, 64));
     if (change.add != in_file || change.until) overlays.sets.push_back(change);
-    if (auto taken = take_overlays(std::move(overlays), {"set", change.author, false, ""}); !taken)
+    if (auto taken = take_overlays(std::move(overlays), {"set", change.author, false, "", 0});
+        !taken)
         return pass_on(taken.error());
     auto answer = result_json();
     answer["set"] = printable(change.set);

@@ -12,6 +12,11 @@ namespace portlid::app {
 
 // Who asked.
 [[nodiscard]] rollout::Author author_of(const control::Request& request);
+// uid, pid and the name the host has for the uid.
+[[nodiscard]] nlohmann::ordered_json author_json(const rollout::Author& author);
+// SSH_CONNECTION of whoever asked: what it sent, else what it or an ancestor has in its
+// environment (sudo takes it away on the way here); empty when there is none.
+[[nodiscard]] std::string caller_ssh(const control::Request& request, const std::string& sent);
 // From now; none for no length and for 0, which both mean "until ended by hand".
 [[nodiscard]] rollout::Until until_of(const rollout::Length& length);
 // RFC 3339, or null.

@@ -107,12 +107,14 @@ struct Running {
     void say_seed_problem();
     void announce_start();
     void leave();
+    void rescue_without_start();
 };
 
 Result<> Running::prepare() {
     auto loaded = load_config(options.config, options.config_given);
     if (!loaded) return pass_on(loaded.error());
     config = std::move(*loaded);
+    policies.set_rescue(find_rescue(options.kernel_cmdline, options.rescue_file));
     rollout.emplace(options, policies);
     if (auto policy = rollout->read(); !policy) return policy;
     auto locked = lock_runtime(options.runtime_dir);
@@ -225,9 +227,13 @@ void Running::announce_start() {
     if (list.empty() && !options.sockets_only)
         spdlog::warn("no interface is covered: no zone of {} takes one", options.policy.string());
     for (const auto& warning : rollout->warnings()) spdlog::warn("{}", policy::to_string(warning));
-    emitter->emit(event::Kind::SensorStarted,
-                  event::sensor_started_body(emitter->origin(), policies.requested_mode(),
-                                             policies.effective_mode(), list));
+    auto started = event::sensor_started_body(emitter->origin(), policies.requested_mode(),
+                                              policies.effective_mode(), list);
+    if (const auto& rescue = policies.rescue(); rescue.asked()) {
+        started["why"] = "rescue: " + rescue.why + "; to leave: " + rescue.leave;
+        spdlog::warn("rescue: {}: nothing is dropped; to leave: {}", rescue.why, rescue.leave);
+    }
+    emitter->emit(event::Kind::SensorStarted, std::move(started));
     emitter->emit(event::Kind::PolicyLoaded,
                   event::policy_loaded_body(emitter->origin(), options.policy.string(),
                                             policies.effective_mode(), 0));
@@ -285,6 +291,21 @@ Result<> Running::serve(Loop& loop) {
     return {};
 }
 
+// A start that failed leaves what an earlier run has in force, except where a rescue was asked for:
+// then nothing may go on dropping.
+void Running::rescue_without_start() {
+    if (!find_rescue(options.kernel_cmdline, options.rescue_file).asked()) return;
+    if (!lock.valid()) {
+        auto locked = lock_runtime(options.runtime_dir);
+        if (!locked) return;  // a living sensor: it follows the rescue by itself
+        lock = std::move(*locked);
+    }
+    if (auto gone = kernel::detach_pins(options.bpffs); !gone)
+        spdlog::error("rescue: {}", gone.error().message);
+    else if (gone->links != 0)
+        spdlog::warn("rescue: what an earlier run had in force is removed, nothing is dropped");
+}
+
 void Running::leave() {
     read_rings();
     verdicts->close_window();
@@ -324,7 +345,10 @@ Result<> run(const RunOptions& options) {
         loop->stop();
     });
     if (!signals) return signals;
-    if (auto prepared = running.prepare(); !prepared) return prepared;
+    if (auto prepared = running.prepare(); !prepared) {
+        running.rescue_without_start();
+        return prepared;
+    }
     const bool adopted = running.sensor->adopted();
     auto done = running.attach();
     if (done) {
@@ -336,6 +360,7 @@ Result<> run(const RunOptions& options) {
     if (!done || options.once) {
         // What an earlier run left in force stays when this one could not start.
         if (!adopted) running.sensor->detach_all();
+        if (!done) running.rescue_without_start();
         return done;
     }
     running.leave();

@@ -129,6 +129,11 @@ Json replies_json(const StatusInput& input) {
           {"why", text_or_null(input.policies->seed_problem())}}}};
 }
 
+Json rescue_json(const Rescue& rescue) {
+    if (!rescue.asked()) return nullptr;
+    return {{"why", printable(rescue.why)}, {"leave", printable(rescue.leave)}};
+}
+
 Json limits_json(const StatusInput& input) {
     const auto health = input.sensor->health();
     return {{"forgotten", health[HEALTH_limit_forgotten]},
@@ -148,7 +153,8 @@ Json status(const StatusInput& input) {
             {"mode",
              {{"requested", input.policies->requested_mode()},
               {"effective", effective_mode(input)},
-              {"capped", input.policies->capped()}}},
+              {"capped", input.options->mode_cap == ModeCap::Monitor},
+              {"rescue", rescue_json(input.policies->rescue())}}},
             {"generation", input.policies->generation()},
             {"policy", input.policies->compiled().hash},
             {"policy_file", input.policies->file().string()},

@@ -59,4 +59,9 @@ bool SystemBackend::exists(const std::filesystem::path& path) {
     return std::filesystem::exists(path, ignored);
 }
 
+app::Rescue SystemBackend::rescue() {
+    const app::RunOptions defaults;
+    return app::find_rescue(defaults.kernel_cmdline, defaults.rescue_file);
+}
+
 }  // namespace portlid::cli

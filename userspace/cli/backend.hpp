@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "app/options.hpp"
+#include "app/rescue.hpp"
 #include "base/result.hpp"
 #include "inventory/firewall.hpp"
 #include "kernel/probe.hpp"
@@ -35,6 +36,8 @@ public:
                                            const std::string& path) = 0;
     virtual inventory::Ufw ufw() = 0;
     virtual bool exists(const std::filesystem::path& path) = 0;
+    // What would keep a sensor of this machine from enforcing; see app/rescue.hpp.
+    virtual app::Rescue rescue() = 0;
 };
 
 // The real one.
@@ -52,6 +55,7 @@ public:
     Result<std::string> ask_engine(const std::string& endpoint, const std::string& path) override;
     inventory::Ufw ufw() override;
     bool exists(const std::filesystem::path& path) override;
+    app::Rescue rescue() override;
 };
 
 }  // namespace portlid::cli

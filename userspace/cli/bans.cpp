@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/change.hpp"
+#include "cli/document.hpp"
 
 namespace portlid::cli {
 
@@ -27,10 +28,29 @@ Result<ExitCode> ban(Context& context, const Flags& flags) {
     });
 }
 
-Result<ExitCode> unban(Context& context, const Flags& flags) {
-    return change(context, "/v1/unban", {{"source", flags.source}}, [](const Json& answer) {
-        return text(at(answer, "source")) + " is no longer banned";
-    });
+struct UnbanFlags {
+    std::string source, reason;
+    bool all = false;
+    bool if_banned = false;
+};
+
+std::string lifted_words(const Json& answer) {
+    const auto& lifted = list(at(answer, "lifted"));
+    if (lifted.size() == 1) return text(lifted.front()) + " is no longer banned";
+    if (lifted.empty()) return "nobody was banned";
+    return fmt::format("{} sources are no longer banned", lifted.size());
+}
+
+Result<ExitCode> unban(Context& context, const UnbanFlags& flags) {
+    if ((flags.source.empty() && flags.reason.empty()) != flags.all)
+        return fail("unban takes ADDR, --reason or both, or --all alone", "portlid unban --help",
+                    ExitCode::Usage);
+    Json body = Json::object();
+    if (!flags.source.empty()) body["source"] = flags.source;
+    if (!flags.reason.empty()) body["reason"] = flags.reason;
+    if (flags.all) body["all"] = true;
+    if (flags.if_banned) body["if_banned"] = true;
+    return change(context, "/v1/unban", body, lifted_words);
 }
 
 Table bans_table(const Json& document) {
@@ -45,21 +65,12 @@ Table bans_table(const Json& document) {
 }
 
 Result<ExitCode> show(Context& context, const Flags&) {
-    const auto format = context.format(
-        {OutputFormat::Table, OutputFormat::Json, OutputFormat::JsonLines, OutputFormat::Csv});
-    if (!format) return pass_on(format.error());
-    const auto body = context.backend.get(context.flags.socket, "/v1/bans");
-    if (!body) return pass_on(body.error());
-    const auto document = parse_document(*body);
-    if (!document) return pass_on(document.error());
-    const auto table = bans_table(*document);
-    if (*format == OutputFormat::Csv)
-        context.console.out(table.csv());
-    else if (*format != OutputFormat::Table)
-        context.console.out(document->dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
-    else
-        context.console.out(table.empty() ? "nobody is banned\n" : table.aligned(false));
-    return context.done();
+    const auto describe = [](const Json& document, OutputFormat format) {
+        const auto table = bans_table(document);
+        if (format == OutputFormat::Csv) return table.csv();
+        return table.empty() ? std::string("nobody is banned\n") : table.aligned(false);
+    };
+    return show_document(context, "/v1/bans", describe, {OutputFormat::Csv});
 }
 
 }  // namespace
@@ -76,15 +87,25 @@ void add_bans(CLI::App& root, Context& context) {
         ->type_name("TEXT");
     bans.add_flag("--force", flags->force, "Even a management address, or your own");
 
-    auto& unbans = add_verb(root, context,
-                            {"unban", kGroup, "Lift a ban", "  sudo portlid unban 203.0.113.9"});
-    flags = run_on(unbans, context, unban);
-    unbans.add_option("ADDR[/LEN]", flags->source, "The source, as it was banned")->required();
+    auto& unbans =
+        add_verb(root, context,
+                 {"unban", kGroup, "Lift bans",
+                  "  sudo portlid unban 203.0.113.9\n"
+                  "  sudo portlid unban --reason \"fail2ban sshd\"   all with that reason\n"
+                  "  sudo portlid unban --all"});
+    const auto lift = run_on<UnbanFlags>(unbans, context, unban);
+    unbans.add_option("ADDR[/LEN]", lift->source, "The source, as it was banned");
+    unbans
+        .add_option("--reason", lift->reason,
+                    "Every ban with exactly this reason; with ADDR: only if it has it")
+        ->type_name("TEXT");
+    unbans.add_flag("--all", lift->all, "Every ban");
+    unbans.add_flag("--if-banned", lift->if_banned, "No fault when it is not banned (any more)");
 
     auto& lists = add_verb(root, context,
                            {"bans", kGroup, "The bans in force, with what they caught",
                             "  portlid bans\n  portlid bans -o json"});
-    run_on(lists, context, show);
+    flags = run_on(lists, context, show);
 }
 
 }  // namespace portlid::cli

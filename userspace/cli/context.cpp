@@ -46,7 +46,7 @@ bool Context::color() const {
                                                   : ColorChoice::Auto);
 }
 
-Result<OutputFormat> Context::format(std::initializer_list<OutputFormat> allowed) const {
+Result<OutputFormat> Context::format(const std::vector<OutputFormat>& allowed) const {
     std::string usable;
     for (const auto one : allowed) {
         if (name_of(one) == flags.output) return one;

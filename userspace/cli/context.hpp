@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,7 +35,7 @@ struct Context {
 
     [[nodiscard]] bool color() const;
     // The format, or a refusal with exit code 2 when this verb has no such form.
-    [[nodiscard]] Result<OutputFormat> format(std::initializer_list<OutputFormat> allowed) const;
+    [[nodiscard]] Result<OutputFormat> format(const std::vector<OutputFormat>& allowed) const;
     // Ends a verb that printed data: what went wrong with stdout, else `code`.
     [[nodiscard]] Result<ExitCode> done(ExitCode code = ExitCode::Ok) const;
 };

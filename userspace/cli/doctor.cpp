@@ -88,10 +88,27 @@ Check check_tool(Backend& backend, const char* tool) {
     return {tool, CheckState::Ok, "not installed", ""};
 }
 
+Check check_rescue(Backend& backend) {
+    const auto rescue = backend.rescue();
+    if (!rescue.asked())
+        return {"rescue", CheckState::Ok, "not asked for: a sensor does what its policy says", ""};
+    return {"rescue", CheckState::Degraded, rescue.why + ": a sensor here only monitors",
+            rescue.leave};
+}
+
 Check check_sensor(Context& context) {
     const auto& socket = context.flags.socket;
     const auto body = context.backend.get(socket, "/v1/status");
-    if (body) return {"sensor", CheckState::Ok, "running on " + socket, ""};
+    if (body) {
+        const auto status = parse_document(*body);
+        const Json nothing;
+        const auto& rescue = at(status ? *status : nothing, {"mode", "rescue"});
+        if (rescue.is_object())
+            return {"sensor", CheckState::Degraded,
+                    "running on " + socket + ", only monitors: " + text(at(rescue, "why")),
+                    text(at(rescue, "leave"))};
+        return {"sensor", CheckState::Ok, "running on " + socket, ""};
+    }
     if (body.error().code == ExitCode::NotRunning)
         return {"sensor", CheckState::Ok, "not running on " + socket, ""};
     return {"sensor", CheckState::Degraded, body.error().message, body.error().hint};
@@ -106,6 +123,7 @@ std::vector<Check> all_checks(Context& context, const Flags& flags) {
     checks.push_back(check_ufw(backend.ufw()));
     checks.push_back(check_tool(backend, "iptables"));
     checks.push_back(check_tool(backend, "nft"));
+    checks.push_back(check_rescue(backend));
     checks.push_back(check_sensor(context));
     return checks;
 }

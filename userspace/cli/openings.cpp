@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/change.hpp"
+#include "cli/document.hpp"
 #include "cli/url.hpp"
 
 namespace portlid::cli {
@@ -42,31 +43,26 @@ Result<ExitCode> change_set(Context& context, const SetFlags& flags, const char*
     });
 }
 
+std::string remaining(const Json& seconds) {
+    const auto left = text(seconds);
+    return left.empty() ? "-" : left + " s";
+}
+
 std::string sets_text(const Json& document) {
-    Table table({{"SET"}, {"ADDRESS"}, {"FROM"}, {"UNTIL"}});
+    Table table({{"SET"}, {"ADDRESS"}, {"FROM"}, {"UNTIL"}, {"REMAINING", true}});
     for (const auto& set : list(at(document, "items")))
         for (const auto& member : list(at(set, "members")))
             table.add({text(at(set, "name")), text(at(member, "address")),
                        flag(at(member, "added")) ? "portlid set" : "policy",
-                       text(at(member, "until"), "-")});
+                       text(at(member, "until"), "-"), remaining(at(member, "remaining_s"))});
     return table.empty() ? "the policy has no set with members\n" : table.aligned(false);
 }
 
 Result<ExitCode> show_sets(Context& context, const SetFlags& flags) {
-    const auto format =
-        context.format({OutputFormat::Table, OutputFormat::Json, OutputFormat::JsonLines});
-    if (!format) return pass_on(format.error());
     std::string path = "/v1/sets";
     if (!flags.name.empty()) path += "?name=" + url_encoded(flags.name);
-    const auto body = context.backend.get(context.flags.socket, path);
-    if (!body) return pass_on(body.error());
-    const auto document = parse_document(*body);
-    if (!document) return pass_on(document.error());
-    context.console.out(*format == OutputFormat::Table
-                            ? sets_text(*document)
-                            : document->dump(-1, ' ', false, Json::error_handler_t::replace) +
-                                  "\n");
-    return context.done();
+    return show_document(context, path,
+                         [](const Json& document, OutputFormat) { return sets_text(document); });
 }
 
 void add_change_set(CLI::App& parent, Context& context, const char* name, const char* summary) {

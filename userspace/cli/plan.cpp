@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `portlid plan FILE`: what a policy would change of the one in force.
 #include "base/text.hpp"
-#include "cli/json_access.hpp"
+#include "cli/document.hpp"
 #include "cli/policy_verbs.hpp"
 #include "policy/check.hpp"
 #include "policy/diff.hpp"
@@ -30,9 +30,7 @@ struct InForce {
 };
 
 Result<InForce> ask_daemon(Context& context) {
-    const auto body = context.backend.get(context.flags.socket, "/v1/policy");
-    if (!body) return pass_on(body.error());
-    const auto document = parse_document(*body);
+    const auto document = get_document(context, "/v1/policy");
     if (!document) return pass_on(document.error());
     const auto name = "generation " + text(at(*document, "generation"), "?");
     const auto& whole = at(*document, "text");

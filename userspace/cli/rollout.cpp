@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "cli/change.hpp"
+#include "cli/document.hpp"
 
 namespace portlid::cli {
 
@@ -16,6 +17,7 @@ struct Flags {
     std::string word;  // FILE, N or MODE
     std::string confirm_within, length, zone, rule;
     bool force = false;
+    bool list = false;
 };
 
 Json with_guard(const Flags& flags) {
@@ -40,15 +42,62 @@ Result<ExitCode> confirm(Context& context, const Flags&) {
     return change(context, "/v1/confirm", Json::object(), in_force);
 }
 
+std::string who(const Json& by) {
+    const auto pid = text(at(by, "pid"));
+    if (pid.empty() || pid == "0") return "the sensor";
+    return text(at(by, "user"), "?") + " (uid " + text(at(by, "uid"), "?") + ", pid " + pid + ")";
+}
+
+std::string forced_modes(const Json& modes) {
+    std::string words;
+    for (const auto& one : list(modes)) {
+        const auto zone = text(at(one, "zone"));
+        const auto rule = text(at(one, "rule"));
+        words += (words.empty() ? "" : ", ") + text(at(one, "mode"), "?") +
+                 (zone.empty() ? "" : " zone " + zone) + (rule.empty() ? "" : " rule " + rule);
+    }
+    return words.empty() ? "-" : words;
+}
+
+Table generations_table(const Json& document) {
+    Table table({{"GENERATION", true},
+                 {"STATE"},
+                 {"TIME"},
+                 {"HOW"},
+                 {"BY"},
+                 {"FORCED MODES"},
+                 {"FILE"},
+                 {"TEXT"}});
+    for (const auto& one : list(at(document, "items"))) {
+        const auto copy = text(at(one, "copy_of"));
+        table.add({text(at(one, "generation"), "?"), text(at(one, "state"), "?"),
+                   text(at(one, "time"), "-").substr(0, 19) + "Z",
+                   text(at(one, "how"), "?") + (copy.empty() ? "" : " to " + copy),
+                   who(at(one, "by")), forced_modes(at(one, "modes")), text(at(one, "file"), "-"),
+                   text(at(one, "text")).substr(0, 19)});
+    }
+    return table;
+}
+
+Result<ExitCode> show_generations(Context& context) {
+    const auto describe = [](const Json& document, OutputFormat format) {
+        const auto table = generations_table(document);
+        return format == OutputFormat::Csv ? table.csv() : table.aligned(false);
+    };
+    return show_document(context, "/v1/generations", describe,
+                         {OutputFormat::Wide, OutputFormat::Csv});
+}
+
 Result<ExitCode> roll_back(Context& context, const Flags& flags) {
-    Json body = Json::object();
+    if (flags.list) return show_generations(context);
+    auto body = with_guard(flags);
     if (!flags.word.empty()) {
         std::uint64_t number = 0;
         const auto* end = flags.word.data() + flags.word.size();
         const auto [stop, error] = std::from_chars(flags.word.data(), end, number);
         if (error != std::errc() || stop != end || number == 0)
             return fail("`" + printable(flags.word, 32) + "` is not the number of a generation",
-                        "portlid status shows the one in force", ExitCode::Usage);
+                        "portlid rollback --list", ExitCode::Usage);
         body["generation"] = number;
     }
     return change(context, "/v1/rollback", body, in_force);
@@ -91,9 +140,12 @@ void add_rollout(CLI::App& root, Context& context) {
                            {"rollback", kGroup, "Go back to an earlier policy",
                             "  sudo portlid rollback      what waits for confirm, else the policy "
                             "before\n"
-                            "  sudo portlid rollback 12   generation 12"});
+                            "  sudo portlid rollback 12   generation 12\n"
+                            "  portlid rollback --list    what was in force, when, and by whom"});
     flags = run_on(rolls, context, roll_back);
     rolls.add_option("N", flags->word, "A generation (default: the one before)");
+    rolls.add_flag("--list", flags->list, "Show the generations that are kept; changes nothing");
+    rolls.add_flag("--force", flags->force, "Even when it would lock you out");
 
     auto& modes =
         add_verb(root, context,

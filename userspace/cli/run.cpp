@@ -78,6 +78,14 @@ void add_paths(CLI::App& verb, app::RunOptions& options) {
     verb.add_option("--bpffs", options.bpffs, "Pinned links and maps")
         ->type_name("DIR")
         ->capture_default_str();
+    verb.add_option("--rescue-file", options.rescue_file,
+                    "While it exists nothing is dropped, whatever the policy says")
+        ->type_name("FILE")
+        ->capture_default_str();
+    verb.add_option("--kernel-cmdline", options.kernel_cmdline,
+                    "portlid.mode=monitor in it does the same")
+        ->type_name("FILE")
+        ->capture_default_str();
     verb.add_option("--cgroup", options.cgroup,
                     "Where the bind hooks attach (default: the cgroup v2 mount)")
         ->type_name("DIR");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `portlid status`.
-#include "cli/context.hpp"
+#include "cli/document.hpp"
 #include "cli/status_view.hpp"
 
 namespace portlid::cli {
@@ -13,19 +13,11 @@ constexpr const char* kExamples =
     "  portlid status -o json   for scripts; exit code 3 when no sensor runs";
 
 Result<ExitCode> show_status(Context& context) {
-    const auto format = context.format(
-        {OutputFormat::Table, OutputFormat::Wide, OutputFormat::Json, OutputFormat::JsonLines});
-    if (!format) return pass_on(format.error());
-    const auto body = context.backend.get(context.flags.socket, "/v1/status");
-    if (!body) return pass_on(body.error());
-    const auto document = parse_document(*body);
-    if (!document) return pass_on(document.error());
-    if (*format == OutputFormat::Json || *format == OutputFormat::JsonLines)
-        context.console.out(document->dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
-    else
-        context.console.out(status_text(*document, {*format == OutputFormat::Wide, context.color(),
-                                                    context.console.out_width()}));
-    return context.done();
+    const auto describe = [&context](const Json& document, OutputFormat format) {
+        return status_text(
+            document, {format == OutputFormat::Wide, context.color(), context.console.out_width()});
+    };
+    return show_document(context, "/v1/status", describe, {OutputFormat::Wide});
 }
 
 }  // namespace

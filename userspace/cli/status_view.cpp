@@ -29,6 +29,10 @@ std::string mode_line(const Json& document, bool color) {
     auto line = paint(effective, color_of_mode(effective), color);
     if (requested != effective) line += " (requested " + requested + ")";
     if (flag(at(document, {"mode", "capped"}))) line += " (capped by --mode monitor)";
+    const auto& rescue = at(document, {"mode", "rescue"});
+    if (rescue.is_object())
+        line += "\n" + field("rescue", text(at(rescue, "why"), "?") + ": nothing is dropped") +
+                fmt::format("{:<11} next: {}", "", text(at(rescue, "leave"), "?"));
     return line;
 }
 
@@ -47,6 +51,41 @@ std::string pending_line(const Json& document) {
         "pending",
         fmt::format("goes back to generation {} at {} unless confirmed: portlid confirm",
                     text(at(pending, "previous"), "?"), text(at(pending, "deadline"), "?")));
+}
+
+std::string left_of(const Json& one) {
+    const auto seconds = text(at(one, "remaining_s"));
+    return seconds.empty() ? ", until ended by hand" : ", " + seconds + " s left";
+}
+
+std::string within(const char* what, const Json& name) {
+    const auto word = text(name);
+    return word.empty() ? word : std::string(" ") + what + " " + word;
+}
+
+// What was changed at run time, one on a line.
+std::string overrides(const Json& document) {
+    std::string lines;
+    const auto add = [&lines](const std::string& line) {
+        lines += field(lines.empty() ? "overrides" : "", line);
+    };
+    const auto& all = at(document, "overrides");
+    for (const auto& one : list(at(all, "modes")))
+        add("mode " + text(at(one, "mode"), "?") + within("zone", at(one, "zone")) +
+            within("rule", at(one, "rule")) + left_of(one));
+    for (const auto& one : list(at(all, "allow"))) {
+        std::string from;
+        for (const auto& source : list(at(one, "from")))
+            from += (from.empty() ? " from " : ", ") + text(source);
+        add("allow " + text(at(one, "ports"), "?") + from + within("zone", at(one, "zone")) +
+            left_of(one));
+    }
+    for (const auto& one : list(at(all, "sets")))
+        add("set " + text(at(one, "change"), "?") + " " + text(at(one, "set"), "?") + " " +
+            text(at(one, "member"), "?") + left_of(one));
+    if (const auto bans = number(at(all, "bans")); bans != 0)
+        add(fmt::format("{} bans: portlid bans", bans));
+    return lines;
 }
 
 std::string interfaces(const Json& document, const StatusStyle& style) {
@@ -152,7 +191,8 @@ std::string status_text(const Json& document, const StatusStyle& style) {
     if (!flag(at(document, "ready"))) out += field("ready", "not yet");
     out += field("mode", mode_line(document, style.color));
     out += field("policy", policy_line(document)) + pending_line(document);
-    out += hooks(document, style.color) + replies(document) + events(document, style.color);
+    out += overrides(document) + hooks(document, style.color) + replies(document) +
+           events(document, style.color);
     out += sinks(document, style.color) + engines(document, style.color);
     out += interfaces(document, style);
     if (style.wide) out += reasons(document, style);

@@ -189,6 +189,7 @@ struct RouteFacts {
     std::uint8_t bits = 0;
     std::optional<IpAddress> destination;
     std::vector<std::uint32_t> through;  // ifindexes
+    std::optional<IpAddress> gateway;
 };
 
 void read_next_hops(const nlattr* attribute, RouteFacts& route) {
@@ -210,6 +211,7 @@ RouteFacts route_facts(const nlmsghdr* message, const rtmsg& header) {
     for_each_attribute(message, sizeof(rtmsg), [&](const nlattr* attribute) {
         const auto type = mnl_attr_get_type(attribute);
         if (type == RTA_DST) route.destination = address_of(attribute);
+        if (type == RTA_GATEWAY) route.gateway = address_of(attribute);
         if (type == RTA_OIF) route.through.push_back(u32_of(attribute));
         if (type == RTA_MULTIPATH) read_next_hops(attribute, route);
     });
@@ -235,9 +237,10 @@ void apply_route(NetworkState& state, const RouteFacts& route) {
         if (route.type == RTN_BROADCAST && route.destination)
             add_broadcast(state, link, *route.destination);
         if (route.type != RTN_UNICAST) continue;
-        if (route.bits == 0)
+        if (route.bits == 0) {
             link.default_route = true;
-        else if (link.engine_bridge && route.destination)
+            if (route.gateway) link.gateways.push_back(*route.gateway);
+        } else if (link.engine_bridge && route.destination)
             add_network(state, prefix_of(*route.destination, route.bits), NETWORK_CONTAINER);
     }
 }

@@ -31,6 +31,7 @@ struct Interface {
     bool master_is_bridge = false;
     bool engine_bridge = false;        // a container engine's bridge, by kind and name
     bool default_route = false;        // carries one now, any table, v4 or v6
+    std::vector<IpAddress> gateways;   // of its default routes
     std::vector<IpAddress> addresses;  // its own, in the kernel's order: the primary one first
 };
 

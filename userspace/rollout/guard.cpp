@@ -48,10 +48,23 @@ bool has_family(const GuardInput& input, Family family) {
     });
 }
 
+void add_lifelines(const GuardInput& input, std::vector<Cut>& cuts) {
+    for (const auto& line : input.lifelines) {
+        auto tables = *input.tables;
+        tables.flows = line.flows;
+        const auto judged =
+            policy::judge_frame(*input.compiled, tables, line.zone, line.packet, true);
+        if (judged.verdict == VERDICT_drop)
+            cuts.push_back(
+                {fmt::format("{} ({})", line.what, event::reason_word(judged.why)), line.rule});
+    }
+}
+
 }  // namespace
 
 std::vector<Cut> guard(const GuardInput& input) {
     std::vector<Cut> cuts;
+    add_lifelines(input, cuts);
     for (const auto& session : input.sessions) {
         const auto judged = ask(input, session.zone, session.peer, session.local, session.port);
         if (judged.verdict != VERDICT_drop) continue;

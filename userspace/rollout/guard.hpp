@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "policy/simulate.hpp"
+#include "rollout/lifelines.hpp"
 
 namespace portlid::rollout {
 
@@ -26,6 +27,7 @@ struct GuardInput {
     std::vector<Session> sessions;
     std::vector<HostPort> ssh_ports;  // that sshd listens on; `management` must get in there
     std::vector<unsigned> zones;      // that interfaces are in
+    std::vector<Lifeline> lifelines;
 };
 
 struct Cut {

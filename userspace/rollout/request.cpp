@@ -153,6 +153,8 @@ Result<RollbackRequest> parse_rollback(const std::string& body) {
     RollbackRequest request;
     Fields fields(body);
     fields.number("generation", request.generation);
+    fields.flag("force", request.force);
+    fields.text("ssh_connection", request.ssh_connection);
     if (auto done = fields.done(); !done) return pass_on(done.error());
     return request;
 }
@@ -197,13 +199,23 @@ Result<BanRequest> parse_ban(const std::string& body) {
 }
 
 Result<UnbanRequest> parse_unban(const std::string& body) {
+    UnbanRequest request;
     std::string source;
     Fields fields(body);
     fields.text("source", source);
+    fields.text("reason", request.reason);
+    fields.flag("all", request.all);
+    fields.flag("if_banned", request.if_banned);
     if (auto done = fields.done(); !done) return pass_on(done.error());
+    const bool some = !source.empty() || !request.reason.empty();
+    if (some == request.all)
+        return misunderstood("unban takes an address, a reason or both, or --all alone",
+                             "portlid unban --help");
+    if (source.empty()) return request;
     const auto parsed = parse_source(source);
     if (!parsed) return pass_on(parsed.error());
-    return UnbanRequest{*parsed};
+    request.source = *parsed;
+    return request;
 }
 
 Result<AllowRequest> parse_allow(const std::string& body) {

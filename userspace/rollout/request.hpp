@@ -24,6 +24,8 @@ struct ApplyRequest {
 };
 struct RollbackRequest {
     std::uint64_t generation = 0;  // 0 = the one before
+    bool force = false;
+    std::string ssh_connection;
 };
 struct ModeRequest {
     std::optional<policy::Mode> mode;  // none = as the policy says
@@ -40,8 +42,12 @@ struct BanRequest {
     bool force = false;
     std::string ssh_connection;
 };
+// One source (with a reason: only if it is banned for that), every ban, or those with one reason.
 struct UnbanRequest {
-    Cidr source;
+    std::optional<Cidr> source;
+    bool all = false;
+    std::string reason;
+    bool if_banned = false;  // that it is not banned is no fault
 };
 struct AllowRequest {
     policy::PortRange ports;

@@ -18,7 +18,9 @@ std::vector<BootTime> instants(const Plan& plan, BootTime now) {
 Stage stage_at(const Plan& plan, BootTime when) {
     const bool waits = plan.pending != nullptr && when < plan.deadline;
     const auto& base = waits ? *plan.pending : *plan.confirmed;
-    return {overlay(base, *plan.overlays, when), std::nullopt, waits};
+    auto overlays = *plan.overlays;
+    drop_ended(overlays, when);
+    return {overlay(base, overlays, when), std::nullopt, waits, !overlays.empty()};
 }
 
 }  // namespace

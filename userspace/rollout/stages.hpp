@@ -12,6 +12,7 @@ struct Stage {
     policy::Policy policy;
     Until until;           // none only on the last one
     bool pending = false;  // the policy that waits for its confirmation
+    bool laid = false;     // some overlay counts: it is not the policy as it was written
 };
 
 struct Plan {

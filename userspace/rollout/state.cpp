@@ -30,6 +30,32 @@ Result<> write_sets(policy::Policy& policy, const fs::path& directory) {
     return {};
 }
 
+// Read from two places after a reboot, the same instant differs by what reading takes.
+bool same_until(const Until& a, const Until& b) {
+    constexpr std::uint64_t kReadingNs = 1'000'000'000;
+    if (!a || !b) return !a && !b;
+    return std::max(a->ns, b->ns) - std::min(a->ns, b->ns) < kReadingNs;
+}
+
+std::vector<ModeOverride> alive(std::vector<ModeOverride> modes) {
+    const auto now = boot_now();
+    std::erase_if(modes, [now](const auto& one) { return one.until && *one.until <= now; });
+    return modes;
+}
+
+bool same_modes(const std::vector<ModeOverride>& all_a, const std::vector<ModeOverride>& all_b) {
+    const auto a = alive(all_a);
+    const auto b = alive(all_b);
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+        return x.mode == y.mode && x.zone == y.zone && x.rule == y.rule &&
+               same_until(x.until, y.until);
+    });
+}
+
+bool same_content(const Generation& a, const Generation& b) {
+    return a.text_hash == b.text_hash && same_modes(a.modes, b.modes);
+}
+
 }  // namespace
 
 Result<Store> Store::open(fs::path directory) {
@@ -65,16 +91,31 @@ Result<> Store::keep(const Generation& entry, const policy::Policy& policy) {
     state_.last_number = std::max(state_.last_number, entry.number);
     std::erase_if(state_.history, [&](const auto& old) { return old.number == entry.number; });
     state_.history.push_back(entry);
+    forget_repeated_start();
     forget_oldest();
     return {};
 }
 
+void Store::forget(std::size_t index) {
+    const auto at = state_.history.begin() + static_cast<std::ptrdiff_t>(index);
+    std::error_code ignored;  // what stays behind is only disk space
+    fs::remove_all(file_of(at->number).parent_path(), ignored);
+    state_.history.erase(at);
+}
+
 void Store::forget_oldest() {
-    while (state_.history.size() > kHistory) {
-        std::error_code ignored;  // what stays behind is only disk space
-        fs::remove_all(file_of(state_.history.front().number).parent_path(), ignored);
-        state_.history.erase(state_.history.begin());
-    }
+    while (state_.history.size() > kHistory) forget(0);
+}
+
+// A host that is started every day must not push out what an operator did.
+void Store::forget_repeated_start() {
+    const auto count = state_.history.size();
+    if (count < 2) return;
+    const auto& last = state_.history[count - 1];
+    const auto& before = state_.history[count - 2];
+    const bool starts = last.how == "start" && before.how == "start";
+    if (starts && before.confirmed == last.confirmed && same_content(before, last))
+        forget(count - 2);
 }
 
 const Generation* Store::find(std::uint64_t number) const {
@@ -88,6 +129,16 @@ const Generation* Store::confirmed_before(std::uint64_t number) const {
     for (const auto& entry : state_.history)
         if (entry.confirmed && entry.number < number && !refused(entry.text_hash) &&
             (best == nullptr || entry.number > best->number))
+            best = &entry;
+    return best;
+}
+
+const Generation* Store::way_back(const Generation& now) const {
+    const auto from = now.copy_of != 0 ? now.copy_of : now.number;
+    const Generation* best = nullptr;
+    for (const auto& entry : state_.history)
+        if (entry.confirmed && entry.number < from && !refused(entry.text_hash) &&
+            !same_content(entry, now) && (best == nullptr || entry.number > best->number))
             best = &entry;
     return best;
 }

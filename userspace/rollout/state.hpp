@@ -22,6 +22,8 @@ struct Generation {
     WallTime time;
     Author author;
     bool confirmed = false;
+    std::vector<ModeOverride> modes;  // that were forced then
+    std::uint64_t copy_of = 0;        // the one that a rollback brought back; 0 = none
 };
 
 struct Pending {
@@ -72,6 +74,9 @@ public:
     [[nodiscard]] const Generation* find(std::uint64_t number) const;
     // The newest confirmed one before `number`; null when there is none.
     [[nodiscard]] const Generation* confirmed_before(std::uint64_t number) const;
+    // The newest confirmed one before `now` (or before what it is a copy of) that has another text
+    // or other modes; null when there is none.
+    [[nodiscard]] const Generation* way_back(const Generation& now) const;
 
     void refuse(const std::string& text_hash);
     void accept(const std::string& text_hash);
@@ -80,6 +85,8 @@ public:
 private:
     explicit Store(std::filesystem::path directory) : directory_(std::move(directory)) {}
     void forget_oldest();
+    void forget_repeated_start();
+    void forget(std::size_t index);
 
     std::filesystem::path directory_;
     State state_;

@@ -68,6 +68,13 @@ Json ban_json(const KeptBan& ban) {
             {"by", author_json(ban.author)}};
 }
 
+template <typename Items, typename Convert>
+Json list_json(const Items& items, Convert convert) {
+    Json list = Json::array();
+    for (const auto& item : items) list.push_back(convert(item));
+    return list;
+}
+
 Json generation_json(const Generation& entry) {
     return {{"number", entry.number},
             {"hash", entry.text_hash},
@@ -75,14 +82,9 @@ Json generation_json(const Generation& entry) {
             {"file", entry.file},
             {"unix_ns", unix_ns(entry.time)},
             {"by", author_json(entry.author)},
-            {"confirmed", entry.confirmed}};
-}
-
-template <typename Items, typename Convert>
-Json list_json(const Items& items, Convert convert) {
-    Json list = Json::array();
-    for (const auto& item : items) list.push_back(convert(item));
-    return list;
+            {"confirmed", entry.confirmed},
+            {"modes", list_json(entry.modes, mode_json)},
+            {"copy_of", entry.copy_of}};
 }
 
 // Reading. nlohmann's at() and get() throw on anything missing or of another type; from_json()
@@ -149,14 +151,22 @@ struct Reader {
                 WallTime(std::chrono::nanoseconds(json.at("since_unix_ns").get<std::int64_t>())),
                 author(json.at("by"))};
     }
-    [[nodiscard]] static Generation generation(const Json& json) {
-        return {json.at("number").get<std::uint64_t>(),
-                json.at("hash").get<std::string>(),
-                json.at("how").get<std::string>(),
-                json.at("file").get<std::string>(),
-                WallTime(std::chrono::nanoseconds(json.at("unix_ns").get<std::int64_t>())),
-                author(json.at("by")),
-                json.at("confirmed").get<bool>()};
+    [[nodiscard]] Generation generation(const Json& json) const {
+        Generation entry{json.at("number").get<std::uint64_t>(),
+                         json.at("hash").get<std::string>(),
+                         json.at("how").get<std::string>(),
+                         json.at("file").get<std::string>(),
+                         WallTime(std::chrono::nanoseconds(json.at("unix_ns").get<std::int64_t>())),
+                         author(json.at("by")),
+                         json.at("confirmed").get<bool>(),
+                         {},
+                         0};
+        // Not in what earlier versions wrote.
+        if (const auto modes = json.find("modes"); modes != json.end())
+            for (const auto& one : *modes) entry.modes.push_back(mode(one));
+        if (const auto copy = json.find("copy_of"); copy != json.end())
+            entry.copy_of = copy->get<std::uint64_t>();
+        return entry;
     }
     [[nodiscard]] std::optional<Pending> pending(const Json& json) const {
         if (json.is_null()) return std::nullopt;
@@ -173,7 +183,7 @@ State read_state(const Json& json, const std::string& boot) {
     state.last_number = json.at("last_number").get<std::uint64_t>();
     state.refused = json.at("refused").get<std::vector<std::string>>();
     state.pending = reader.pending(json.at("pending"));
-    for (const auto& one : json.at("history")) state.history.push_back(Reader::generation(one));
+    for (const auto& one : json.at("history")) state.history.push_back(reader.generation(one));
     for (const auto& one : json.at("modes")) state.overlays.modes.push_back(reader.mode(one));
     for (const auto& one : json.at("openings"))
         state.overlays.openings.push_back(reader.opening(one));

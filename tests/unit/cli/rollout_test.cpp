@@ -62,6 +62,67 @@ TEST_F(RolloutVerbs, BanSaysUntilWhen) {
     EXPECT_THAT(console_.data, HasSubstr("203.0.113.9 is banned until 2026-03-01"));
 }
 
+TEST_F(RolloutVerbs, RollbackListsWhatWasInForceAndByWhom) {
+    backend_.answers["/v1/generations"] =
+        R"({"generation":5,"items":[{"generation":5,"state":"in force","time":"2026-03-01T10:15:02.1Z",)"
+        R"("how":"apply","by":{"uid":0,"pid":77,"user":"root"},"file":"/etc/p.yaml",)"
+        R"("text":"sha256:abcdef0123456789","confirmed":true,"modes":[],"copy_of":null},)"
+        R"({"generation":2,"state":"earlier","time":"2026-03-01T09:00:00Z","how":"rollback",)"
+        R"("by":{"uid":0,"pid":0,"user":"root"},"file":"/etc/p.yaml","text":"x","confirmed":true,)"
+        R"("modes":[{"mode":"enforce","zone":null,"rule":"ssh"}],"copy_of":1}]})";
+    EXPECT_EQ(portlid({"rollback", "--list"}), 0);
+    EXPECT_EQ(backend_.asked, std::vector<std::string>{"/v1/generations"});
+    EXPECT_THAT(console_.data, HasSubstr("root (uid 0, pid 77)"));
+    EXPECT_THAT(console_.data, HasSubstr("2026-03-01T10:15:02Z"));
+    EXPECT_THAT(console_.data, HasSubstr("rollback to 1"));
+    EXPECT_THAT(console_.data, HasSubstr("enforce rule ssh"));
+}
+
+TEST_F(RolloutVerbs, UnbanTakesASourceAReasonBothOrAll) {
+    backend_.answers["/v1/unban"] = R"({"lifted":["203.0.113.9","203.0.113.10"]})";
+    EXPECT_EQ(portlid({"unban", "--reason", "fail2ban sshd"}), 0);
+    EXPECT_EQ(sent(), (Json{{"reason", "fail2ban sshd"}}));
+    EXPECT_THAT(console_.data, HasSubstr("2 sources are no longer banned"));
+    EXPECT_EQ(portlid({"unban", "203.0.113.9", "--reason", "x", "--if-banned"}), 0);
+    EXPECT_EQ(sent(), (Json{{"source", "203.0.113.9"}, {"reason", "x"}, {"if_banned", true}}));
+    EXPECT_EQ(portlid({"unban", "--all"}), 0);
+    EXPECT_EQ(sent(), (Json{{"all", true}}));
+    backend_.answers["/v1/unban"] = R"({"lifted":[]})";
+    EXPECT_EQ(portlid({"unban", "--all"}), 0);
+    EXPECT_THAT(console_.data, HasSubstr("nobody was banned"));
+    EXPECT_EQ(portlid({"unban"}), 2);
+    EXPECT_EQ(portlid({"unban", "--all", "203.0.113.9"}), 2);
+}
+
+TEST_F(RolloutVerbs, StatusAndDoctorSayThatARescueHoldsAndHowToLeaveIt) {
+    backend_.answers["/v1/status"] =
+        R"({"ready":true,"mode":{"requested":"enforce","effective":"monitor","capped":false,)"
+        R"("rescue":{"why":"the file /etc/portlid/monitor exists","leave":"rm it"}}})";
+    EXPECT_EQ(portlid({"status"}), 0);
+    EXPECT_THAT(console_.data,
+                HasSubstr("the file /etc/portlid/monitor exists: nothing is dropped"));
+    EXPECT_THAT(console_.data, HasSubstr("next: rm it"));
+    backend_.rescued = {"portlid.mode=monitor is on the kernel command line", "boot without it"};
+    EXPECT_EQ(portlid({"doctor"}), 0);
+    EXPECT_THAT(console_.data, HasSubstr("kernel command line: a sensor here only monitors"));
+    EXPECT_THAT(console_.data, HasSubstr("boot without it"));
+    EXPECT_THAT(console_.data, HasSubstr("only monitors: the file /etc/portlid/monitor exists"));
+}
+
+TEST_F(RolloutVerbs, StatusListsWhatWasChangedAtRunTimeAndWhatIsLeftOfIt) {
+    backend_.answers["/v1/status"] =
+        R"({"ready":true,"overrides":{"bans":2,)"
+        R"("modes":[{"mode":"enforce","zone":null,"rule":"ssh","remaining_s":59}],)"
+        R"("allow":[{"ports":"8080/tcp","from":["203.0.113.9"],"zone":"public","remaining_s":null}],)"
+        R"("sets":[{"set":"home","member":"203.0.113.7","change":"add","remaining_s":5}]}})";
+    EXPECT_EQ(portlid({"status"}), 0);
+    EXPECT_THAT(console_.data, HasSubstr("mode enforce rule ssh, 59 s left"));
+    EXPECT_THAT(console_.data,
+                HasSubstr("allow 8080/tcp from 203.0.113.9 zone public, until ended by hand"));
+    EXPECT_THAT(console_.data, HasSubstr("set add home 203.0.113.7, 5 s left"));
+    EXPECT_THAT(console_.data, HasSubstr("2 bans: portlid bans"));
+}
+
 TEST_F(RolloutVerbs, BansListsWhatIsLeftAndWhatTheyCaught) {
     backend_.answers["/v1/bans"] =
         R"({"items":[{"source":"203.0.113.9","since":"T","remaining_s":59,"hits":3,"reason":null},)"

@@ -76,6 +76,9 @@ public:
     inventory::Ufw ufw() override { return inventory::Ufw::read("/nonexistent"); }
     bool exists(const std::filesystem::path& path) override { return files.count(path) != 0; }
 
+    app::Rescue rescue() override { return rescued; }
+
+    app::Rescue rescued;
     std::map<std::string, std::string> answers;  // by path prefix
     std::vector<std::string> lines;              // of the stream
     std::optional<Error> refusal;

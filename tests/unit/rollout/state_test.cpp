@@ -27,7 +27,11 @@ struct Directory {
 State full(BootTime until) {
     State state;
     state.last_number = 12;
-    state.history.push_back({12, "sha256:a", "apply", "/p.yaml", WallTime{}, {0, 42}, true});
+    ModeOverride then;
+    then.mode = policy::Mode::Monitor;
+    then.rule = "ssh";
+    state.history.push_back(
+        {12, "sha256:a", "apply", "/p.yaml", WallTime{}, {0, 42}, true, {then}, 9});
     state.refused = {"sha256:bad"};
     state.pending = Pending{13, "sha256:b", "/new.yaml", until};
     ModeOverride mode;
@@ -121,6 +125,77 @@ TEST(Store, ForgetsTheOldestGenerations) {
     EXPECT_EQ(store->confirmed_before(23)->number, 21U);
     ASSERT_TRUE(store->save());
     EXPECT_EQ(Store::open(directory.path)->state().history.size(), kHistory);
+}
+
+struct History {
+    Directory directory;
+    Store store = std::move(Store::open(directory.path).value());
+    policy::LoadOutcome loaded = policy::load_text(
+        "version: 1\nmode: monitor\nzones: { public: { interfaces: [eth0] } }\nservices: []\n",
+        "p.yaml", ".");
+
+    Generation keep(std::uint64_t number, const char* how, const char* text, bool confirmed = true,
+                    std::vector<ModeOverride> modes = {}, std::uint64_t copy_of = 0) {
+        const Generation entry{number,           text,   how, "/p.yaml", WallTime{}, {}, confirmed,
+                               std::move(modes), copy_of};
+        EXPECT_TRUE(store.keep(entry, loaded.policy));
+        return entry;
+    }
+    std::uint64_t back(const Generation& now) {
+        const auto* way = store.way_back(now);
+        return way == nullptr ? 0 : way->number;
+    }
+};
+
+TEST(Store, TheWayBackIsTheNewestConfirmedOneThatDiffers) {
+    History history;
+    history.keep(1, "start", "A");
+    history.keep(2, "apply", "B");
+    history.keep(3, "apply", "C", false);
+    const auto now = history.keep(4, "start", "B");
+    EXPECT_EQ(history.back(now), 1U) << "the same text is no way back, an unconfirmed one neither";
+    history.store.refuse("A");
+    EXPECT_EQ(history.back(now), 0U);
+}
+
+TEST(Store, AModeIsSomethingToGoBackFrom) {
+    ModeOverride enforce;
+    enforce.mode = policy::Mode::Enforce;
+    History history;
+    history.keep(1, "start", "A");
+    const auto now = history.keep(2, "mode", "A", true, {enforce});
+    EXPECT_EQ(history.back(now), 1U);
+    enforce.until = BootTime{1};  // has ended: the same as none
+    EXPECT_EQ(history.back(history.keep(3, "mode", "A", true, {enforce})), 2U);
+}
+
+TEST(Store, ASecondRollbackGoesFurtherBackThanTheFirst) {
+    History history;
+    history.keep(1, "start", "A");
+    history.keep(2, "apply", "B");
+    history.keep(3, "apply", "C");
+    EXPECT_EQ(history.back(history.keep(4, "rollback", "B", true, {}, 2)), 1U);
+}
+
+TEST(Store, StartsInARowAreOneEntry) {
+    History history;
+    for (std::uint64_t number = 1; number <= 5; ++number) history.keep(number, "start", "A");
+    ASSERT_EQ(history.store.state().history.size(), 1U);
+    EXPECT_EQ(history.store.state().history[0].number, 5U);
+    EXPECT_FALSE(fs::exists(history.store.file_of(4)));
+    history.keep(6, "start", "B");
+    EXPECT_EQ(history.store.state().history.size(), 2U);
+}
+
+TEST(State, ReadsAHistoryThatAnEarlierVersionWrote) {
+    auto text = to_json(full(BootTime{5}), "b");
+    const auto modes = text.rfind("\"modes\"", text.find("\"copy_of\""));
+    const auto end = text.find('}', text.find("\"copy_of\""));
+    text.replace(text.rfind(',', modes), end - text.rfind(',', modes), "");
+    const auto back = from_json(text, "b");
+    ASSERT_TRUE(back) << back.error().message << text;
+    EXPECT_TRUE(back->history[0].modes.empty());
+    EXPECT_EQ(back->history[0].copy_of, 0U);
 }
 
 TEST(Store, ARefusedTextIsForgivenWhenAppliedAgain) {

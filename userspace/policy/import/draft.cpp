@@ -104,6 +104,14 @@ std::string unmapped_comments(const std::vector<Unmapped>& unmapped) {
     return out;
 }
 
+std::string implied_comments(const std::vector<std::string>& implied) {
+    if (implied.empty()) return "";
+    std::string out =
+        "\n# Said by what is not opened above, by `deny`, or decided by rules before:\n";
+    for (const auto& one : implied) out += comment(one);
+    return out;
+}
+
 std::string yaml_of(const Draft& draft) {
     auto out = comment(draft.title);
     out +=
@@ -119,7 +127,7 @@ std::string yaml_of(const Draft& draft) {
     out += fmt::format("\nicmp: {{ ping: {} }}\n", draft.ping ? "allow" : "drop");
     if (!draft.protocols.empty())
         out += "protocols: " + list(draft.protocols, protocol_text) + "\n";
-    return out + unmapped_comments(draft.unmapped);
+    return out + implied_comments(draft.implied) + unmapped_comments(draft.unmapped);
 }
 
 }  // namespace

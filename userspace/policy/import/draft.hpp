@@ -45,6 +45,8 @@ struct Draft {
     std::vector<std::uint8_t> protocols;
     std::vector<std::string> notes;  // comments for the reader
     std::vector<Unmapped> unmapped;
+    // "user.rules:12: deny tcp 25 ..": rules that need no line, since the policy says the same.
+    std::vector<std::string> implied;
 };
 
 // What `portlid import` prints.

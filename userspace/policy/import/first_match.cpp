@@ -294,7 +294,16 @@ private:
 }  // namespace
 
 Result<> add_first_match(const std::vector<MatchRule>& rules, Draft& draft) {
-    return Folding(rules, draft).run();
+    if (auto folded = Folding(rules, draft).run(); !folded) return folded;
+    // Every rule is found again: in a service, in the list of what is not imported, or here.
+    std::set<std::string> told;
+    for (const auto& service : draft.services)
+        told.insert(service.origin.begin(), service.origin.end());
+    for (const auto& one : draft.unmapped) told.insert(one.where + ": " + one.text);
+    for (const auto& rule : rules)
+        if (const auto line = rule.where + ": " + rule.text; told.insert(line).second)
+            draft.implied.push_back(line);
+    return {};
 }
 
 }  // namespace portlid::policy
