@@ -34,7 +34,7 @@ protected:
         policy_.put_into(join_);
         join_.host_netns = kHost;
         // Services that nobody uses are PL003's test only.
-        for (const std::uint16_t port : {80, 9100, 9200, 6379})
+        for (const auto port : std::vector<std::uint16_t>{80, 9100, 9200, 6379})
             join_.listeners.push_back(listener("127.0.0.1", port));
     }
     const std::vector<Finding>& run() {
