@@ -84,13 +84,13 @@ def usage(lab):
 
 
 def later_verbs(lab):
-    for verb in ("learn", "audit", "top", "report"):
+    for verb in ("learn", "top", "report"):
         done = lab.run("host", BINARY, verb, check=False)
         refused(lab, done, 2, verb)
 
 
 def not_running(lab):
-    for verb in ("status", "ports", "events"):
+    for verb in ("status", "ports", "audit", "events"):
         done = lab.run("host", BINARY, verb, check=False,
                        env_more={"PORTLID_SOCKET": "/run/portlid-none/portlid.sock"})
         refused(lab, done, 3, "portlid run")

@@ -4,6 +4,7 @@
 #include "app/explain.hpp"
 #include "app/status.hpp"
 #include "base/text.hpp"
+#include "inventory/audit_json.hpp"
 #include "inventory/ports_json.hpp"
 
 namespace portlid::app {
@@ -37,8 +38,19 @@ std::string Answers::ports() {
     return inventory::ports_document(observer_.exposures(true));
 }
 
+nlohmann::ordered_json Answers::audit() {
+    observer_.invalidate();
+    inventory::AuditInput input{.exposures = &observer_.exposures(true),
+                                .policy = &policies_.model(),
+                                .engines = observer_.engines(),
+                                .unfiltered = coverage_.unfiltered(),
+                                .raw = inventory::raw_uses()};
+    return inventory::audit_document(inventory::audit(input));
+}
+
 control::Response Answers::get(const control::Request& request) {
     if (request.path == "/v1/ports") return {200, ports()};
+    if (request.path == "/v1/audit") return {200, dump(audit()) + "\n"};
     if (request.path == "/v1/explain") return explain_answer(request);
     if (request.path == "/v1/verify") return verification_.answer(request);
     if (request.path == "/v1/status")
@@ -49,7 +61,8 @@ control::Response Answers::get(const control::Request& request) {
                                   .coverage = &coverage_,
                                   .sensor = &sensor_,
                                   .emitter = &emitter_,
-                                  .engines = observer_.engines()}))};
+                                  .engines = observer_.engines(),
+                                  .nat = observer_.nat()}))};
     if (request.path == "/v1/policy") return {200, dump(rollout_.policy()) + "\n"};
     if (request.path == "/v1/generations") return {200, dump(rollout_.generations()) + "\n"};
     if (request.path == "/v1/bans") return {200, dump(rollout_.bans()) + "\n"};
@@ -92,6 +105,7 @@ control::Response Answers::explain_answer(const control::Request& request) {
         context.attached = (*covered)->state.attached.has_value();
     }
     if (!observer_.engines().empty()) context.engine = observer_.engines().front();
+    context.nat = observer_.nat();
     return {200, dump(explain(context, *question))};
 }
 

@@ -19,6 +19,7 @@ public:
 
     void set_ready() { ready_ = true; }
     [[nodiscard]] std::string ports();
+    [[nodiscard]] nlohmann::ordered_json audit();
     void every_second() { verification_.reap(); }
 
     control::Response get(const control::Request& request) override;

@@ -256,6 +256,16 @@ std::vector<inventory::ActiveZone> Coverage::active_zones() const {
     return list;
 }
 
+std::vector<inventory::UnfilteredDevice> Coverage::unfiltered() const {
+    std::vector<inventory::UnfilteredDevice> list;
+    for (const auto& [index, link] : network_.interfaces) {
+        const auto covered = covered_.find(index);
+        if (covered != covered_.end() && covered->second.state.attached) continue;
+        list.push_back({link.name, link.kind, link.addresses, link.up});
+    }
+    return list;
+}
+
 std::string Coverage::name_of(std::uint32_t ifindex) const {
     const auto found = network_.interfaces.find(ifindex);
     return found == network_.interfaces.end() ? "if" + std::to_string(ifindex) : found->second.name;

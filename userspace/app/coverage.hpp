@@ -12,6 +12,7 @@
 #include "app/emitter.hpp"
 #include "app/options.hpp"
 #include "app/policy_store.hpp"
+#include "inventory/audit.hpp"
 #include "inventory/exposure.hpp"
 #include "kernel/netlink.hpp"
 #include "policy/select.hpp"
@@ -49,6 +50,8 @@ public:
     [[nodiscard]] const kernel::NetworkState& network() const { return network_; }
     [[nodiscard]] policy::HostTables tables() const;
     [[nodiscard]] std::vector<inventory::ActiveZone> active_zones() const;
+    // Interfaces that no packet program is attached to.
+    [[nodiscard]] std::vector<inventory::UnfilteredDevice> unfiltered() const;
     [[nodiscard]] std::string name_of(std::uint32_t ifindex) const;
     // "enforce", "monitor" or "off" for one interface.
     [[nodiscard]] const char* mode_of(const CoveredInterface& covered) const;

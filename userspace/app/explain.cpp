@@ -97,18 +97,30 @@ const identity::PublishedPort* publication(const identity::EngineSnapshot& engin
     return nullptr;
 }
 
-// Docker's DNAT decides the path: FORWARD (UFW has no say) or INPUT (it has).
-void add_path_steps(const ExplainContext& context, const Question& question, Json& steps) {
+// "published by web -> 172.17.0.2:80", "" when nothing translates the packet.
+std::string translation(const ExplainContext& context, const Question& question,
+                        const IpAddress& destination) {
     const identity::Container* who = nullptr;
-    const auto* port = context.engine ? publication(*context.engine, question, &who) : nullptr;
+    if (const auto* port = context.engine ? publication(*context.engine, question, &who) : nullptr)
+        return fmt::format("published by {} -> {}", printable(who->name, 128),
+                           endpoint(port->container_address, port->container_port));
+    const auto* rule = context.nat
+                           ? nat::find(*context.nat, question.protocol, destination, question.port)
+                           : nullptr;
+    if (rule == nullptr) return {};
+    return "a NAT rule -> " + endpoint(rule->inner_address, rule->inner_port(question.port));
+}
+
+// DNAT decides the path: FORWARD (UFW has no say) or INPUT (it has).
+void add_path_steps(const ExplainContext& context, const Question& question,
+                    const IpAddress& destination, Json& steps) {
+    const auto translated = translation(context, question, destination);
     const auto answer = [&] {
         return std::string(inventory::to_string(context.ufw->answer(
             question.protocol, IpAddress::any(question.source.family()), question.port)));
     };
-    if (port != nullptr) {
-        steps.push_back(step("docker", "DNAT",
-                             fmt::format("published by {} -> {}", printable(who->name, 128),
-                                         endpoint(port->container_address, port->container_port))));
+    if (!translated.empty()) {
+        steps.push_back(step("docker", "DNAT", translated));
         if (context.ufw != nullptr)
             steps.push_back(step("ufw", "not asked",
                                  "ufw says " + answer() +
@@ -147,7 +159,7 @@ Json explain(const ExplainContext& context, const Question& question) {
                                      event::reason_sentence(judged.why), rule.name)));
     if (!context.attached)
         steps.push_back(step(where, "not filtered", "no packet program is attached there"));
-    if (judged.verdict != VERDICT_drop) add_path_steps(context, question, steps);
+    if (judged.verdict != VERDICT_drop) add_path_steps(context, question, destination, steps);
     return {{"schema", "portlid.explain/v1"},
             {"verdict", event::verdict_name(judged.verdict)},
             {"enforced", dropped ? "drop" : "allow"},

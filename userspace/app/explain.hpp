@@ -9,6 +9,7 @@
 
 #include "identity/engine.hpp"
 #include "inventory/firewall.hpp"
+#include "nat/rules.hpp"
 #include "policy/simulate.hpp"
 
 namespace portlid::app {
@@ -37,6 +38,7 @@ struct ExplainContext {
     bool attached = true;                                    // false: nothing filters there now
     const inventory::Ufw* ufw = nullptr;                     // null: not looked at
     std::shared_ptr<const identity::EngineSnapshot> engine;  // null: not looked at
+    std::shared_ptr<const nat::Rules> nat;                   // null: not looked at
 };
 
 // The document of contract §5.

@@ -131,10 +131,28 @@ void Observer::set_engines(EngineSnapshots engines) {
     stale_ = true;
 }
 
+void Observer::set_nat(std::shared_ptr<const nat::Rules> rules) {
+    nat_ = std::move(rules);
+    stale_ = true;
+}
+
+// Rules for addresses that are not this host's (a cluster's service addresses) publish nothing
+// here.
+std::shared_ptr<const nat::Rules> Observer::own_nat() const {
+    if (!nat_ || nat_->dnat.empty()) return nat_;
+    const auto& own = coverage_.network().own;
+    auto rules = std::make_shared<nat::Rules>(*nat_);
+    std::erase_if(rules->dnat, [&](const nat::DnatRule& rule) {
+        return !rule.host_address.is_any() && !own.contains(rule.host_address);
+    });
+    return rules;
+}
+
 void Observer::join() {
     inventory::JoinInput input;
     input.listeners = table_.listeners();
     input.engines = engines_;
+    input.nat = own_nat();
     input.policy = &policies_.model();
     input.compiled = &policies_.compiled();
     input.zones = coverage_.active_zones();

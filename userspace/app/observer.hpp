@@ -27,7 +27,10 @@ public:
     void record(const event::SocketRecord& record);
     // Every socket of every network namespace; what the table did not know is corrected.
     void sweep();
+    // Something is known to be open that only a sweep can name.
+    [[nodiscard]] bool wants_sweep() const { return table_.wants_sweep(); }
     void set_engines(EngineSnapshots engines);
+    void set_nat(std::shared_ptr<const nat::Rules> rules);
     // Policy, interfaces or UFW may have changed.
     void invalidate() { stale_ = true; }
     // Joins again when something changed, and reports exposure.* for the difference: a change alone
@@ -43,6 +46,7 @@ public:
                                                           const IpAddress& destination,
                                                           HostPort port);
     [[nodiscard]] const EngineSnapshots& engines() const { return engines_; }
+    [[nodiscard]] const std::shared_ptr<const nat::Rules>& nat() const { return nat_; }
     [[nodiscard]] std::uint32_t host_netns() const { return host_netns_; }
 
 private:
@@ -52,6 +56,7 @@ private:
     [[nodiscard]] static const inventory::Exposure* holder_of(
         const std::vector<inventory::Exposure>& among, std::uint8_t protocol,
         const IpAddress& destination, HostPort port);
+    [[nodiscard]] std::shared_ptr<const nat::Rules> own_nat() const;
     void announce_containers(const EngineSnapshots& fresh);
     [[nodiscard]] std::optional<event::ContainerView> container(const std::string& id) const;
     [[nodiscard]] event::SocketView view_of(const event::SocketRecord& record);
@@ -63,6 +68,7 @@ private:
     identity::ProcRoot proc_;
     inventory::ListenerTable table_;
     EngineSnapshots engines_;
+    std::shared_ptr<const nat::Rules> nat_;
     // The same list while nothing changed: at 10,000 listeners a copy is megabytes.
     using Exposures = std::shared_ptr<const std::vector<inventory::Exposure>>;
     Exposures exposures_ = std::make_shared<std::vector<inventory::Exposure>>();

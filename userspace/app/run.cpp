@@ -16,6 +16,7 @@
 #include "app/config.hpp"
 #include "app/engines.hpp"
 #include "app/loop.hpp"
+#include "app/nat_source.hpp"
 #include "app/notify.hpp"
 #include "app/rollout.hpp"
 #include "app/seed.hpp"
@@ -86,6 +87,7 @@ struct Running {
     std::optional<Observer> observer;
     std::optional<Verdicts> verdicts;
     std::optional<Engines> engines;
+    std::optional<NatSource> nat;
     std::optional<Answers> answers;
     std::unique_ptr<control::Server> server;
     std::optional<kernel::NetworkMonitor> monitor;
@@ -174,7 +176,8 @@ void Running::read_rings() {
 void Running::every_second() {
     const auto now = sensor->lost_records();
     emitter->report_gaps(now);
-    if (now != lost) observer->sweep();  // a lost event never loses the truth
+    // A lost event never loses the truth, and a port chosen after listen() is told within a second.
+    if (now != lost || observer->wants_sweep()) observer->sweep();
     lost = now;
     rollout->tick();
     coverage->verify();
@@ -243,6 +246,7 @@ Result<> Running::once() {
     observer->sweep();
     engines->wait_first(std::chrono::seconds(3));
     observer->set_engines(engines->snapshots());
+    observer->set_nat(nat->wait_first(std::chrono::seconds(3)));
     observer->sweep();
     options.on_ports(answers->ports());
     return {};
@@ -258,6 +262,7 @@ Result<> Running::serve(Loop& loop) {
     observer->sweep();
     engines->wait_first(std::chrono::milliseconds(options.show_ports ? 3000 : 0));
     observer->set_engines(engines->snapshots());
+    observer->set_nat(nat->wait_first(std::chrono::milliseconds(options.show_ports ? 3000 : 0)));
     announce_start();
     rollout->attach(*observer, [this] {
         say_seed_problem();
@@ -274,6 +279,8 @@ Result<> Running::serve(Loop& loop) {
             return r;
         if (auto r = loop.watch(engines->fd(), [this] { observer->set_engines(engines->drain()); });
             !r)
+            return r;
+        if (auto r = loop.watch(nat->fd(), [this] { observer->set_nat(nat->drain()); }); !r)
             return r;
         if (auto r = loop.every(kRingPeriod, [this] { read_rings(); }); !r) return r;
         if (auto r = loop.every(kSecond, [this] { every_second(); }); !r) return r;
@@ -353,6 +360,7 @@ Result<> run(const RunOptions& options) {
     auto done = running.attach();
     if (done) {
         running.engines.emplace(options, running.config);
+        running.nat.emplace();
         running.answers.emplace(options, running.policies, *running.rollout, *running.coverage,
                                 *running.observer, *running.emitter, *running.sensor);
         done = options.once ? running.once() : running.serve(*loop);

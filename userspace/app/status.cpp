@@ -88,6 +88,14 @@ Json engines_json(const StatusInput& input) {
     return list;
 }
 
+// The second source for published ports.
+Json nat_json(const StatusInput& input) {
+    if (!input.nat) return nullptr;
+    return {{"rules", input.nat->dnat.size()},
+            {"read", input.nat->version != 0},
+            {"why", text_or_null(input.nat->problem)}};
+}
+
 // A sensor never says `enforce` while some hook only monitors or is not there.
 std::string effective_mode(const StatusInput& input) {
     bool enforcing = false;
@@ -168,6 +176,7 @@ Json status(const StatusInput& input) {
              {{"emitted", input.emitter->sinks().emitted()},
               {"lost", {{"ring", lost.ring}, {"queue", lost.queue}, {"spool", lost.spool}}}}},
             {"engines", engines_json(input)},
+            {"nat", nat_json(input)},
             {"sinks", sinks_json(input.emitter->sinks().states())}};
 }
 

@@ -21,6 +21,7 @@ struct StatusInput {
     kernel::Sensor* sensor = nullptr;  // may be null (sockets could not be loaded is no sensor)
     Emitter* emitter = nullptr;
     std::vector<std::shared_ptr<const identity::EngineSnapshot>> engines;
+    std::shared_ptr<const nat::Rules> nat;
 };
 
 [[nodiscard]] nlohmann::ordered_json status(const StatusInput& input);

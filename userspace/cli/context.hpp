@@ -62,6 +62,7 @@ void add_ports(CLI::App& root, Context& context);
 void add_events(CLI::App& root, Context& context);
 void add_explain(CLI::App& root, Context& context);
 void add_verify(CLI::App& root, Context& context);
+void add_audit(CLI::App& root, Context& context);
 void add_doctor(CLI::App& root, Context& context);
 void add_policy(CLI::App& root, Context& context);
 void add_plan(CLI::App& root, Context& context);

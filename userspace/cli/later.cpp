@@ -35,9 +35,6 @@ std::vector<LaterVerb> rollout_verbs() {
 
 std::vector<LaterVerb> runtime_verbs() {
     return {
-        {{"audit", kGroup, "Findings about what listens", "  portlid audit --exit-code"},
-         "portlid ports --exit-code",
-         {{"--baseline", "FILE", "What is known"}, {"--exit-code", "", "Exit 10 on findings"}}},
         {{"export", kGroup, "List and test sinks", "  portlid export test siem"},
          "portlid status shows the sinks",
          {{"ACTION", "", "list or test", true}, {"SINK", "", "Which sink"}}},

@@ -136,6 +136,7 @@ std::unique_ptr<CLI::App> make_tree(Context& context) {
     add_events(*tree, context);
     add_explain(*tree, context);
     add_verify(*tree, context);
+    add_audit(*tree, context);
     add_doctor(*tree, context);
     add_policy(*tree, context);
     add_plan(*tree, context);

@@ -37,7 +37,8 @@ struct Container {
     std::string compose_service;
     std::uint32_t pid = 0;  // init process in the host's pid namespace; 0 = not running, not known
     bool host_network = false;
-    bool running = true;  // false: a tombstone, kept for its name only
+    std::string engine_socket;  // host path by which an engine's socket is mounted; empty = not
+    bool running = true;        // false: a tombstone, kept for its name only
     std::vector<PublishedPort> published;
 };
 

@@ -104,6 +104,35 @@ void read_settings(const JsonReader& settings, Container& container, std::string
         read_bindings(ports, key, bindings, addresses, container, fault);
 }
 
+// The engine's socket itself, or a directory that holds it.
+bool leads_to_engine(std::string_view source) {
+    constexpr std::array<std::string_view, 4> kSockets{"docker.sock", "podman.sock",
+                                                       "containerd.sock", "crio.sock"};
+    constexpr std::array<std::string_view, 9> kDirectories{"/",
+                                                           "/run",
+                                                           "/var/run",
+                                                           "/run/podman",
+                                                           "/run/containerd",
+                                                           "/run/docker",
+                                                           "/var/run/docker",
+                                                           "/run/crio",
+                                                           "/var/run/podman"};
+    if (source.size() > 1 && source.ends_with('/')) source.remove_suffix(1);
+    const auto name = source.substr(source.rfind('/') + 1);
+    return std::find(kSockets.begin(), kSockets.end(), name) != kSockets.end() ||
+           std::find(kDirectories.begin(), kDirectories.end(), source) != kDirectories.end();
+}
+
+// Both answers have the same list: {"Type":"bind","Source":"/run/docker.sock",...}.
+void read_mounts(const nlohmann::json& mounts, Container& container, std::string& fault) {
+    for (const auto& entry : mounts) {
+        const JsonReader mount(entry, "container.Mounts", fault);
+        const auto source = mount.text("Source");
+        if (mount.text("Type") == "bind" && leads_to_engine(source))
+            container.engine_socket = bounded(source);
+    }
+}
+
 Container read_inspect(const nlohmann::json& value, std::string& fault) {
     const JsonReader top(value, "container", fault);
     Container container;
@@ -117,6 +146,7 @@ Container read_inspect(const nlohmann::json& value, std::string& fault) {
     container.running = container.pid != 0;
     container.host_network = top.object("HostConfig").text("NetworkMode") == "host";
     read_settings(top.object("NetworkSettings"), container, fault);
+    read_mounts(top.array("Mounts"), container, fault);
     return container;
 }
 
@@ -150,6 +180,7 @@ Container read_listed(const nlohmann::json& value, std::string& fault) {
     const auto addresses = read_addresses(top.object("NetworkSettings"), fault);
     for (const auto& port : top.array("Ports"))
         read_listed_port(JsonReader(port, "container.Ports", fault), addresses, container);
+    read_mounts(top.array("Mounts"), container, fault);
     return container;
 }
 

@@ -2,6 +2,7 @@
 #include "inventory/exposure.hpp"
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 #include <unordered_map>
 
@@ -46,6 +47,14 @@ Published published_of(const Publish& publish, bool proxy) {
             is_dnat(*publish.port)};
 }
 
+// What no engine told: a rule says that packets for the port go elsewhere, not to whose container.
+void add_nat(const Join& join, bool proxy, Exposure& item) {
+    if (!join.input.nat || !item.host_netns) return;
+    const auto* rule = nat::find(*join.input.nat, item.protocol, *item.address, item.port);
+    if (rule != nullptr)
+        item.published = {rule->host_address, rule->inner_port(item.port), proxy, true};
+}
+
 // Only a proven docker-proxy or dockerd speaks for the container that the engine names. Whoever
 // else sits on a published port stays himself; the DNAT before him is still the engine's.
 void add_holder(const Join& join, const Listener& listener, Exposure& item) {
@@ -63,6 +72,7 @@ void add_holder(const Join& join, const Listener& listener, Exposure& item) {
         item.published = published_by_arguments(listener.holder->process, item.protocol,
                                                 *item.address, item.port);
     }
+    if (!item.published) add_nat(join, proxy, item);
 }
 
 void add_reach(const Join& join, Path path, Exposure& item) {
@@ -113,6 +123,31 @@ Exposure from_publish(const Join& join, const Slot& slot, const Publish& publish
     return item;
 }
 
+// A rule without a socket and without a publication. Of a wide range only the first port.
+void add_from_nat(const Join& join, std::vector<Exposure>& items) {
+    constexpr unsigned kOneByOne = 1024;
+    if (!join.input.nat) return;
+    std::set<Slot> known;
+    for (const auto& item : items)
+        if (item.host_netns && item.address)
+            known.insert({item.port, item.protocol, *item.address, item.netns});
+    for (const auto& rule : join.input.nat->dnat) {
+        const bool wide = rule.last.value >= rule.first.value + kOneByOne;
+        const unsigned last = wide ? rule.first.value : rule.last.value;
+        for (unsigned port = rule.first.value; port <= last; ++port) {
+            const Slot slot{{static_cast<std::uint16_t>(port)},
+                            rule.protocol,
+                            rule.host_address,
+                            join.input.host_netns};
+            if (!known.insert(slot).second) continue;
+            auto item = at(slot, join.input.host_netns);
+            item.published = {rule.host_address, rule.inner_port(slot.port), false, true};
+            add_reach(join, item.address->is_loopback() ? Path::Nowhere : Path::Dnat, item);
+            items.push_back(std::move(item));
+        }
+    }
+}
+
 }  // namespace
 
 const char* to_string(ExposureVerdict verdict) {
@@ -140,6 +175,7 @@ std::vector<Exposure> join(const JoinInput& input) {
                         input.host_netns};
         if (!slots.contains(slot)) items.push_back(from_publish(work, slot, publish));
     }
+    add_from_nat(work, items);
     auto unused = unused_ports(input, items);
     std::move(unused.begin(), unused.end(), std::back_inserter(items));
     std::stable_sort(items.begin(), items.end(), [](const Exposure& a, const Exposure& b) {

@@ -11,6 +11,7 @@
 #include "identity/engine.hpp"
 #include "inventory/firewall.hpp"
 #include "inventory/listener.hpp"
+#include "nat/rules.hpp"
 #include "policy/simulate.hpp"
 
 namespace portlid::inventory {
@@ -77,6 +78,7 @@ struct ActiveZone {
 struct JoinInput {
     std::vector<Listener> listeners;
     std::vector<std::shared_ptr<const identity::EngineSnapshot>> engines;
+    std::shared_ptr<const nat::Rules> nat;   // of host_netns; may be null
     const policy::Policy* policy = nullptr;  // may be null: no policy loaded
     const policy::CompiledPolicy* compiled = nullptr;
     std::vector<ActiveZone> zones;

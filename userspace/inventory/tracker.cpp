@@ -76,6 +76,7 @@ bool ListenerTable::record_listener(const event::SocketRecord& record) {
     entry->heard = record.time;
     const bool client = is_ephemeral_udp(record.socket) && record.socket.requested_port.value == 0;
     entry->reported = listener.socket.port.value != 0 && !client;
+    wants_sweep_ = wants_sweep_ || listener.socket.port.value == 0;
     return entry->reported;
 }
 

@@ -58,6 +58,8 @@ public:
     // All of them, ordered by cookie; an MPTCP listener's inner TCP socket is left out.
     [[nodiscard]] std::vector<Listener> listeners() const;
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
+    // Somebody listens on a port that only a sweep can tell (listen() without bind()).
+    [[nodiscard]] bool wants_sweep() const { return wants_sweep_; }
     // How often a listener found no room.
     [[nodiscard]] std::uint64_t overflowed() const { return overflowed_; }
 
@@ -100,6 +102,7 @@ private:
     std::unordered_map<std::uint64_t, BootTime> closed_;
     std::deque<std::uint64_t> closed_order_;
     bool swept_before_ = false;
+    bool wants_sweep_ = false;
     std::uint64_t overflowed_ = 0;
 };
 

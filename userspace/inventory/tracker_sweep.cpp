@@ -19,6 +19,7 @@ bool ListenerTable::apply(const SweepResult& sweep) {
     changed = remove_unseen(sweep) || changed;
     changed = refresh_holders() || changed;
     swept_before_ = true;
+    wants_sweep_ = false;
     return changed;
 }
 

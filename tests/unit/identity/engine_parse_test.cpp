@@ -173,5 +173,27 @@ TEST(Event, OfAHealthCheckOrGarbageChangesNothing) {
     EXPECT_FALSE(parse_event(R"({"Type":"network","Action":"connect"})").container);
 }
 
+TEST(Inspect, TellsAMountedEngineSocketFromOtherMounts) {
+    const auto socket_of = [](const std::string& mounts) {
+        const auto id = std::string(64, 'a');
+        const auto parsed =
+            parse_container_inspect(R"({"Id":")" + id + R"(","Name":"/x",)" +
+                                    R"("State":{"Pid":7},"Mounts":)" + mounts + "}");
+        return parsed ? parsed->engine_socket : parsed.error().message;
+    };
+    const auto bind = [](const char* source) {
+        return std::string(R"([{"Type":"bind","Source":")") + source + R"("}])";
+    };
+    for (const char* source :
+         {"/run/docker.sock", "/var/run/docker.sock", "/run/podman/podman.sock",
+          "/run/containerd/containerd.sock", "/", "/run", "/var/run/"})
+        EXPECT_EQ(socket_of(bind(source)), source);
+    for (const char* source : {"/srv/data", "/runner", "/home/x/docker.socket", ""})
+        EXPECT_EQ(socket_of(bind(source)), "");
+    EXPECT_EQ(socket_of(R"([{"Type":"volume","Source":"/run/docker.sock"}])"), "");
+    EXPECT_EQ(socket_of("null"), "");
+    EXPECT_NE(socket_of(R"({"a":1})"), "") << "a list of another type refuses the answer";
+}
+
 }  // namespace
 }  // namespace portlid::identity

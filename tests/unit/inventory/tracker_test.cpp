@@ -111,10 +111,13 @@ TEST_F(Table, AListenerGoesByItsCookieWhoeverCloses) {
 }
 
 TEST_F(Table, AListenWithoutAPortWaitsForASweepAndKeepsItsHolder) {
+    EXPECT_FALSE(table_.wants_sweep());
     EXPECT_FALSE(table_.apply(record(EVENT_listen, 1, 0, 10)));
+    EXPECT_TRUE(table_.wants_sweep());
     EXPECT_EQ(ports(), Ports{});
     EXPECT_EQ(table_.find(1), nullptr);
     EXPECT_TRUE(table_.apply(sweep(11, {swept(1, 40001, 5001)})));
+    EXPECT_FALSE(table_.wants_sweep());
     EXPECT_EQ(ports(), Ports{40001});
     EXPECT_EQ(table_.find(1)->holder->process.exe, "/bin/httpd");
     EXPECT_FALSE(table_.find(1)->preexisting);

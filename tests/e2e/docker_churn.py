@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Churn: containers come and go, and `ports` never says what `ss` does not. Real Docker in the lab.
+PORTLID_E2E_CHURN is how many containers live in all (40; 200 for the long run)."""
+
+import collections
+import os
+import random
+import re
+import sys
+import threading
+import time
+
+from harness import bare
+from harness.context import policy
+from harness.lab import Lab
+from harness.portlid import Portlid
+from harness.wait import until
+
+CONTAINERS = int(os.environ.get("PORTLID_E2E_CHURN", "40"))
+MOMENTS = 50 if CONTAINERS >= 200 else 12
+SETTLE = 1.0  # seconds within which ports must have followed any change
+
+
+def sockets_in(lab, pid):
+    """{(transport, family, address, port)} by ss in the namespace of `pid`, or None when it is gone."""
+    done = lab.run("host", "nsenter", f"--target={pid}", "--net", "--", "ss", "-Hlntu", check=False)
+    if done.returncode != 0:
+        return None
+    found = set()
+    for line in done.stdout.splitlines():
+        transport, _, _, _, local, *_ = line.split()
+        address, _, port = local.rpartition(":")
+        address = address.split("%")[0].strip("[]")
+        if address == "*":
+            found.add((transport, "ipv4", "0.0.0.0", int(port)))
+            address = "::"
+        if address.startswith("::ffff:"):
+            address = address[7:]
+        family = "ipv6" if ":" in address else "ipv4"
+        found.add((transport, family, address, int(port)))
+    return found
+
+
+def namespaces(lab):
+    """{inode: pid} of the host's namespace and of every running container's."""
+    pids = [lab.pids["host"]]
+    ids = lab.docker("ps", "-q", check=False).split()
+    if ids:
+        listed = lab.docker("inspect", "-f", "{{.State.Pid}}", *ids, check=False)
+        pids += [int(p) for p in listed.split() if p.isdigit() and p != "0"]
+    found = {}
+    for pid in pids:
+        try:
+            found.setdefault(os.stat(f"/proc/{pid}/ns/net").st_ino, pid)
+        except FileNotFoundError:
+            pass
+    return found
+
+
+def snapshot(lab, spaces):
+    return {inode: sockets_in(lab, pid) for inode, pid in spaces.items()}
+
+
+def of_portlid(sensor):
+    found = collections.defaultdict(set)
+    for item in sensor.get("ports")["items"]:
+        if item["address"] is None or (item["published"] and item["since"] is None):
+            continue  # no socket: a service nobody uses, a rule without a listener
+        found[item["netns"]].add((item["transport"], item["family"], item["address"], item["port"]))
+    return found
+
+
+def ephemeral_udp(listener):
+    return listener[0] == "udp" and listener[3] >= 32768
+
+
+def compare_once(lab, sensor):
+    """ss, then ports once what ss saw has had its second, then ss again."""
+    spaces = namespaces(lab)
+    before = snapshot(lab, spaces)
+    time.sleep(SETTLE)  # the promise is "within a second": what is asked is asked after it
+    ports = of_portlid(sensor)
+    after = snapshot(lab, spaces)
+    for inode in spaces:
+        if before[inode] is None or after[inode] is None:
+            continue
+        stable = {s for s in before[inode] & after[inode] if not ephemeral_udp(s)}
+        missing = stable - ports[inode]
+        assert not missing, f"netns {inode}: ss saw {missing} before and after, ports does not"
+        invented = {s for s in ports[inode] - (before[inode] | after[inode]) if not ephemeral_udp(s)}
+        # What opened and closed between the two looks of ss may rightly be there: ask again.
+        for ghost in invented:
+            until(f"ports drops {ghost} of netns {inode}, which ss never saw",
+                  lambda: ghost not in of_portlid(sensor)[inode] or
+                  ghost in (sockets_in(lab, spaces[inode]) or {ghost}), seconds=SETTLE)
+
+
+def churn(lab, sensor):
+    stop = threading.Event()
+    failures = []
+
+    def live(worker):
+        dice = random.Random(worker)
+        for number in range(CONTAINERS // 2):
+            if stop.is_set():
+                return
+            name = f"churn-{worker}-{number}"
+            port = 10000 + worker * 1000 + number
+            options = ["-p", f"{port}:80"] if dice.random() < 0.5 else []
+            if dice.random() < 0.2:
+                options = ["--network", "host"]
+            command = ["httpd", "-f", "-p", str(port), "-h", "/www"] if "host" in options else []
+            try:
+                lab.docker("run", "-d", "--rm", "--name", name, *options, "tiny:1", *command)
+                time.sleep(dice.random())
+                lab.docker("rm", "-f", name)
+            except AssertionError as error:
+                failures.append(error)
+
+    workers = [threading.Thread(target=live, args=(n,)) for n in range(2)]
+    for worker in workers:
+        worker.start()
+    moments = 0
+    try:
+        while any(w.is_alive() for w in workers) or moments < MOMENTS:
+            compare_once(lab, sensor)
+            moments += 1
+            if moments >= MOMENTS and not any(w.is_alive() for w in workers):
+                break
+    finally:
+        stop.set()
+        for worker in workers:
+            worker.join()
+    assert not failures, failures[0]
+    print(f"     {CONTAINERS} containers, {moments} comparisons", flush=True)
+    compare_once(lab, sensor)
+
+
+def blinks(lab, sensor):
+    """D09: every container that listens for 100 ms is in an event with its id and its name."""
+    count = CONTAINERS // 2
+    started = len(sensor.events())
+    ids = {}
+    for number in range(count):
+        name = f"blink-{number}"
+        port = 8000 + number
+        lab.docker("run", "--name", name, "tiny:1", "sh", "-c", f"nc -l -p {port} & sleep 0.1; kill $!")
+        ids[lab.docker("inspect", "-f", "{{.Id}}", name)] = name
+        lab.docker("rm", name)
+
+    def named():
+        seen = {}
+        for event in sensor.events()[started:]:
+            if event["kind"] == "socket.listen" and event["container"]:
+                seen[event["container"]["id"]] = event["container"]["name"]
+        return seen
+    until("every one has its listen event", lambda: ids.keys() <= named().keys(), seconds=8)
+    seen = named()
+    unnamed = [i for i in ids if seen[i] != ids[i]]
+    share = 100 * (count - len(unnamed)) / count
+    print(f"     {count} containers of 100 ms: all by id, {share:.0f} % by name", flush=True)
+    assert not unnamed, f"{len(unnamed)} of {count} events have no or another name"
+
+
+def coalesced(lab, sensor):
+    """A11: a range of 101 ports is at most five exposure events, both families and both ways."""
+    before = len(sensor.events())
+    lab.container("range", "-p", "7000-7100:7000-7100")
+    until("the range is in ports", lambda: 101 <= len({
+        i["port"] for i in sensor.ports(host_netns=True) if 7000 <= i["port"] <= 7100}), seconds=20)
+    until("and is one container's", lambda: all(
+        (i["holder"] or {}).get("container") for i in sensor.ports(host_netns=True)
+        if 7000 <= i["port"] <= 7100), seconds=10)
+    lab.docker("rm", "-f", "range")
+    until("and gone", lambda: not [i for i in sensor.ports(host_netns=True)
+                                   if 7000 <= i["port"] <= 7100], seconds=20)
+    said = [e for e in sensor.events()[before:] if e["kind"] == "exposure.opened" and
+            7000 <= e["port"] <= 7100]
+    pattern = [(e["family"], e.get("ports")) for e in said]
+    assert len(said) <= 5, f"{len(said)} exposure.opened events: {pattern}"
+
+
+def engine_socket(lab, sensor):
+    """audit names the bypass, and a container that holds the engine's socket."""
+    lab.container("web", "-p", "8080:80", "-v", "/run/docker.sock:/var/run/docker.sock:ro")
+    until("web is in ports", lambda: sensor.ports(port=8080))
+    out = until("audit names both", lambda: (lambda o: o if "PL008" in o and "PL004" in o else None)(
+        sensor.cli("audit").stdout))
+    assert re.search(r"PL004 +critical +8080/tcp on 0\.0\.0\.0 \(container web\) .*UFW says deny", out)
+    assert re.search(r"PL008 +high +container web has /run/docker.sock mounted", out), out
+    lab.docker("rm", "-f", "web")
+
+
+ROWS = (("A11", "a published range gives at most five events", coalesced),
+        ("T09", "audit: UFW bypassed, engine socket mounted", engine_socket),
+        ("D09", "containers that live 100 ms are attributed, every one", blinks),
+        ("T10", "under churn ports equals ss in every namespace", churn))
+
+
+def rows(report):
+    with Lab(f"e2e-churn-{os.getpid()}") as lab, Portlid(lab, policy("monitor")) as sensor:
+        for identity, sentence, function in ROWS:
+            report.run("churn", identity, sentence, lambda: function(lab, sensor))
+
+
+if __name__ == "__main__":
+    sys.exit(bare.guarded(rows))
