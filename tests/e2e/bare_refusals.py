@@ -84,7 +84,7 @@ def usage(lab):
 
 
 def later_verbs(lab):
-    for verb in ("learn", "audit", "top", "report"):
+    for verb in ("audit", "top", "report"):
         done = lab.run("host", BINARY, verb, check=False)
         refused(lab, done, 2, verb)
 
