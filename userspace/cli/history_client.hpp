@@ -29,4 +29,7 @@ struct InForce {
 };
 [[nodiscard]] Result<InForce> policy_in_force(Context& context);
 
+// The verb that lives of it.
+void add_learn(CLI::App& root, Context& context);
+
 }  // namespace portlid::cli

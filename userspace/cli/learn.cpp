@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "cli/history_client.hpp"
-#include "cli/policy_verbs.hpp"
 #include "learn/learn.hpp"
 
 namespace portlid::cli {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The verbs that make and judge policies, and the refusal that they share.
+// The verbs below `portlid policy`, and the refusal that they share.
 #pragma once
 
 #include "cli/context.hpp"
@@ -9,7 +9,6 @@ namespace portlid::cli {
 // "the policy FILE is invalid", exit code 5; the diagnostics were printed before.
 [[nodiscard]] Error invalid_policy(const std::string& file);
 
-void add_learn(CLI::App& root, Context& context);
 void add_policy_test(CLI::App& parent, Context& context);
 void add_policy_schema(CLI::App& parent, Context& context);
 void add_policy_export(CLI::App& parent, Context& context);

@@ -6,7 +6,7 @@
 
 #include "base/text.hpp"
 #include "cli/context.hpp"
-#include "cli/policy_verbs.hpp"
+#include "cli/history_client.hpp"
 
 namespace portlid::cli {
 
