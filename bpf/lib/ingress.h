@@ -7,6 +7,7 @@
 
 #include "lib/flow.h"
 #include "lib/report.h"
+#include "lib/use.h"
 
 static __always_inline __u64 station_address(const __u8* mac) {
     __u32 low;
@@ -26,6 +27,7 @@ static __always_inline int judge_in_zone(const struct frame* frame,
         judged.verdict = VERDICT_would_drop;
     count_verdict(slot, &judged, facts->length_bytes);
     if (judged.verdict != VERDICT_allow) report(facts, &judged, image, ifindex, choice->zone);
+    note_use(facts, &judged, ifindex, choice->zone);
     if (judged.verdict == VERDICT_drop) return VERDICT_drop;
     if (judged.mark) mark_asked_first(frame, facts);
     return VERDICT_allow;

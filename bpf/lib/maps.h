@@ -8,7 +8,7 @@
 // vmlinux.h first: the helper declarations need its types.
 #include <bpf/bpf_helpers.h>
 
-#include "abi/maps.h"
+#include "abi/uses.h"
 #include "lib/facts.h"
 
 #ifdef PORTLID_DEFINE_MAPS
@@ -71,6 +71,7 @@ struct health_map {
 #define LOCAL_ADDRESS_SLOTS 4096u
 #define NETWORK_SLOTS 4096u
 #define RECENT_VERDICT_SLOTS 8192u
+#define RECENT_USE_SLOTS 8192u
 #define EXISTING_FLOW_SLOTS 65536u
 #define BAN_SLOTS 65536u
 // packet_scratch: one entry a program, since egress may be running below an ingress on one CPU.
@@ -196,6 +197,20 @@ struct recent_verdicts_map {
     __type(value, struct verdict_state);
 };
 
+struct recent_uses_map {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, RECENT_USE_SLOTS);
+    __type(key, struct verdict_key);
+    __type(value, struct use_state);
+};
+
+struct use_gates_map {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct use_gate);
+};
+
 struct budgets_map {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, BUDGET_BUCKETS);
@@ -239,6 +254,8 @@ PORTLID_MAP(limit_seeds);
 PORTLID_MAP(counters);
 PORTLID_MAP(recent_verdicts);
 PORTLID_MAP(report_gates);
+PORTLID_MAP(recent_uses);
+PORTLID_MAP(use_gates);
 PORTLID_MAP(packet_scratch);
 
 // Set by the loader before load: both conntrack kfuncs exist on this kernel.

@@ -7,7 +7,7 @@
 BUILD_PACKAGES=(
     g++ cmake ninja-build pkgconf clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev
     libyaml-cpp-dev nlohmann-json3-dev libcurl4-openssl-dev libmicrohttpd-dev libmnl-dev
-    libspdlog-dev libfmt-dev libcli11-dev libexpected-dev libexpat1-dev
+    libspdlog-dev libfmt-dev libcli11-dev libexpected-dev libexpat1-dev libsqlite3-dev
     libssl-dev iproute2
 )
 TEST_PACKAGES=(

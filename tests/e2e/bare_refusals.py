@@ -84,7 +84,7 @@ def usage(lab):
 
 
 def later_verbs(lab):
-    for verb in ("learn", "top", "report"):
+    for verb in ("top", "report"):
         done = lab.run("host", BINARY, verb, check=False)
         refused(lab, done, 2, verb)
 

@@ -23,7 +23,8 @@ std::string dump(const nlohmann::ordered_json& document) {
 }  // namespace
 
 Answers::Answers(const RunOptions& options, PolicyStore& policies, Rollout& rollout,
-                 Coverage& coverage, Observer& observer, Emitter& emitter, kernel::Sensor& sensor)
+                 Coverage& coverage, Observer& observer, Emitter& emitter, kernel::Sensor& sensor,
+                 Ledger& ledger)
     : options_(options),
       policies_(policies),
       rollout_(rollout),
@@ -31,7 +32,9 @@ Answers::Answers(const RunOptions& options, PolicyStore& policies, Rollout& roll
       observer_(observer),
       emitter_(emitter),
       sensor_(sensor),
-      verification_(options, policies, coverage, sensor) {}
+      ledger_(ledger),
+      verification_(options, policies, coverage, sensor),
+      history_(ledger) {}
 
 std::string Answers::ports() {
     observer_.invalidate();  // UFW's files may have changed; nobody tells
@@ -61,8 +64,10 @@ control::Response Answers::get(const control::Request& request) {
                                   .coverage = &coverage_,
                                   .sensor = &sensor_,
                                   .emitter = &emitter_,
+                                  .ledger = &ledger_,
                                   .engines = observer_.engines(),
                                   .nat = observer_.nat()}))};
+    if (request.path == "/v1/history") return history_.answer(request);
     if (request.path == "/v1/policy") return {200, dump(rollout_.policy()) + "\n"};
     if (request.path == "/v1/generations") return {200, dump(rollout_.generations()) + "\n"};
     if (request.path == "/v1/bans") return {200, dump(rollout_.bans()) + "\n"};

@@ -4,6 +4,8 @@
 
 #include "app/coverage.hpp"
 #include "app/emitter.hpp"
+#include "app/history_pages.hpp"
+#include "app/ledger.hpp"
 #include "app/observer.hpp"
 #include "app/policy_store.hpp"
 #include "app/rollout.hpp"
@@ -15,12 +17,15 @@ namespace portlid::app {
 class Answers final : public control::Api {
 public:
     Answers(const RunOptions& options, PolicyStore& policies, Rollout& rollout, Coverage& coverage,
-            Observer& observer, Emitter& emitter, kernel::Sensor& sensor);
+            Observer& observer, Emitter& emitter, kernel::Sensor& sensor, Ledger& ledger);
 
     void set_ready() { ready_ = true; }
     [[nodiscard]] std::string ports();
     [[nodiscard]] nlohmann::ordered_json audit();
-    void every_second() { verification_.reap(); }
+    void every_second() {
+        verification_.reap();
+        history_.reap();
+    }
 
     control::Response get(const control::Request& request) override;
     control::Response post(const control::Request& request) override;
@@ -39,7 +44,9 @@ private:
     Observer& observer_;
     Emitter& emitter_;
     kernel::Sensor& sensor_;
+    Ledger& ledger_;
     Verification verification_;
+    HistoryPages history_;
     bool ready_ = false;
 };
 

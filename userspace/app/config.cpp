@@ -13,6 +13,7 @@
 
 #include "abi/maps.h"
 #include "base/text.hpp"
+#include "history/store.hpp"
 #include "policy/document.hpp"
 #include "policy/reader.hpp"
 #include "policy/source_file.hpp"
@@ -162,14 +163,24 @@ void read_engines(const YamlNode* node, Config& config, Report& report) {
     });
 }
 
-void check_history(const YamlNode* node, Report& report) {
+void read_history(const YamlNode* node, HistoryConfig& config, Report& report) {
     if (node == nullptr) return;
     const MapReader history(*node, "`history`", {"age", "bytes"}, report);
     if (!history.ok()) return;
-    check_duration(history.find("age"), "`history.age`", report);
-    check_size(history.find("bytes"), "`history.bytes`", report);
-    not_built(*node, "`history`", report,
-              "leave it away: 2 MiB of recent events are kept in memory");
+    if (const auto* age = history.find("age")) {
+        const auto length = policy::read_duration(*age, "`history.age`", report);
+        if (length && *length < std::chrono::hours(1))
+            report.error(age->place, "`history.age` is less than an hour", "write 1h, 7d or 30d");
+        if (length) config.age = *length;
+    }
+    const auto* bytes = history.find("bytes");
+    check_size(bytes, "`history.bytes`", report);
+    if (bytes == nullptr || report.has_errors()) return;
+    const auto size = parse_size(policy::read_text(*bytes, "`history.bytes`", report).value_or(""));
+    if (!size || *size < history::kLeastBytes)
+        report.error(bytes->place, "`history.bytes` is less than 1MiB", "write 64MiB or 512MiB");
+    else
+        config.bytes = *size;
 }
 
 void refuse_other(const YamlNode& node, std::string_view what, std::string_view fixed,
@@ -213,7 +224,7 @@ Config read_config(const YamlNode& root, Report& report) {
     }
     read_sinks(top.find("sinks"), config, report);
     read_engines(top.find("engines"), config, report);
-    check_history(top.find("history"), report);
+    read_history(top.find("history"), config.history, report);
     check_events(top.find("events"), report);
     return config;
 }

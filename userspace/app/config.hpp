@@ -3,6 +3,8 @@
 // reader. A key of the contract whose feature is not built yet is refused, never ignored.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -17,10 +19,16 @@ struct SinkConfig {
     std::string spec;  // for sink::open_sink
 };
 
+struct HistoryConfig {
+    std::chrono::nanoseconds age = std::chrono::hours(24 * 30);
+    std::uint64_t bytes = 512ULL << 20U;
+};
+
 struct Config {
     std::vector<SinkConfig> sinks;
     std::vector<std::string> engines;  // endpoints
     bool engines_given = false;        // an empty list means: ask no engine
+    HistoryConfig history;
 };
 
 // Every refusal as "file:line:col: message" with its hint, one a line; exit code 2. A file that is

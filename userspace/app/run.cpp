@@ -15,6 +15,7 @@
 #include "app/answers.hpp"
 #include "app/config.hpp"
 #include "app/engines.hpp"
+#include "app/ledger.hpp"
 #include "app/loop.hpp"
 #include "app/nat_source.hpp"
 #include "app/notify.hpp"
@@ -80,6 +81,7 @@ struct Running {
     Config config;
     UniqueFd lock;
     std::unique_ptr<Emitter> emitter;
+    std::optional<Ledger> ledger;
     PolicyStore policies;
     std::unique_ptr<kernel::Sensor> sensor;
     std::optional<Rollout> rollout;
@@ -125,6 +127,9 @@ Result<> Running::prepare() {
     auto opened = open_emitter(options, config);
     if (!opened) return pass_on(opened.error());
     emitter = std::move(*opened);
+    ledger.emplace(history::Options{options.state_dir / "history.db", config.history.age,
+                                    config.history.bytes},
+                   *emitter);
     auto checked = Engines::check(options, config);
     if (!checked) return checked;
     auto sensor_loaded = kernel::Sensor::load(
@@ -152,6 +157,13 @@ Result<> Running::attach() {
                      [this](std::uint8_t protocol, const IpAddress& address, HostPort port) {
                          return observer->target(protocol, address, port);
                      });
+    std::optional<kernel::Uses> uses;
+    if (!options.sockets_only) {
+        auto opened = kernel::Uses::open(options.bpffs);
+        if (!opened) return pass_on(opened.error());
+        uses.emplace(std::move(*opened));
+    }
+    ledger->attach(std::move(uses), policies, *coverage, *observer);
     if (auto covered = coverage->refresh(true); !covered) return covered;
     return {};
 }
@@ -170,6 +182,7 @@ void Running::read_rings() {
         trim_due = true;
     }
     emitter->sinks().pump();
+    ledger->pump();
     if (server) server->wake_followers();
 }
 
@@ -182,6 +195,7 @@ void Running::every_second() {
     rollout->tick();
     coverage->verify();
     answers->every_second();
+    ledger->every_second();
     // A join or a big answer leaves its pages with the heap; a sensor gives them back.
     if (trim_due) ::malloc_trim(0);
     trim_due = false;
@@ -285,7 +299,13 @@ Result<> Running::serve(Loop& loop) {
         if (auto r = loop.every(kRingPeriod, [this] { read_rings(); }); !r) return r;
         if (auto r = loop.every(kSecond, [this] { every_second(); }); !r) return r;
         if (auto r = loop.every(kSweepPeriod, [this] { observer->sweep(); }); !r) return r;
-        if (auto r = loop.every(kWindow, [this] { verdicts->close_window(); }); !r) return r;
+        if (auto r = loop.every(kWindow,
+                                [this] {
+                                    verdicts->close_window();
+                                    ledger->note_uses();
+                                });
+            !r)
+            return r;
         return loop.every(kHeartbeat, [this] { emitter->heartbeat(); });
     }();
     if (!watched) return watched;
@@ -316,10 +336,12 @@ void Running::rescue_without_start() {
 void Running::leave() {
     read_rings();
     verdicts->close_window();
+    ledger->note_uses();
     const bool keep = options.on_exit == OnExit::Keep;
     emitter->emit(event::Kind::SensorStopped,
                   event::sensor_stopped_body(emitter->origin(), stop_reason, keep));
     emitter->sinks().pump();
+    ledger->pump();
     server.reset();
     if (!keep) sensor->detach_all();
 }
@@ -362,7 +384,8 @@ Result<> run(const RunOptions& options) {
         running.engines.emplace(options, running.config);
         running.nat.emplace();
         running.answers.emplace(options, running.policies, *running.rollout, *running.coverage,
-                                *running.observer, *running.emitter, *running.sensor);
+                                *running.observer, *running.emitter, *running.sensor,
+                                *running.ledger);
         done = options.once ? running.once() : running.serve(*loop);
     }
     if (!done || options.once) {

@@ -175,6 +175,8 @@ Json status(const StatusInput& input) {
             {"events",
              {{"emitted", input.emitter->sinks().emitted()},
               {"lost", {{"ring", lost.ring}, {"queue", lost.queue}, {"spool", lost.spool}}}}},
+            {"history", input.ledger->status()},
+            {"rules", input.ledger->rules()},
             {"engines", engines_json(input)},
             {"nat", nat_json(input)},
             {"sinks", sinks_json(input.emitter->sinks().states())}};

@@ -6,6 +6,7 @@
 
 #include "app/coverage.hpp"
 #include "app/emitter.hpp"
+#include "app/ledger.hpp"
 #include "app/policy_store.hpp"
 #include "app/rollout.hpp"
 #include "identity/engine.hpp"
@@ -20,6 +21,7 @@ struct StatusInput {
     const Coverage* coverage = nullptr;
     kernel::Sensor* sensor = nullptr;  // may be null (sockets could not be loaded is no sensor)
     Emitter* emitter = nullptr;
+    const Ledger* ledger = nullptr;
     std::vector<std::shared_ptr<const identity::EngineSnapshot>> engines;
     std::shared_ptr<const nat::Rules> nat;
 };

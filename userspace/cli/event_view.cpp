@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <ctime>
 
+#include "base/rfc3339.hpp"
 #include "base/text.hpp"
 
 namespace portlid::cli {
@@ -180,28 +180,12 @@ bool none_or_any(const std::vector<std::string>& wanted, Test test) {
 }  // namespace
 
 std::optional<WallTime> event_time(const Json& event) {
-    const auto shown = text(at(event, "time"));
-    std::tm utc{};
-    int consumed = 0;
-    if (std::sscanf(shown.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &utc.tm_year, &utc.tm_mon,
-                    &utc.tm_mday, &utc.tm_hour, &utc.tm_min, &utc.tm_sec, &consumed) != 6)
-        return std::nullopt;
-    utc.tm_year -= 1900;
-    utc.tm_mon -= 1;
-    auto rest = std::string_view(shown).substr(static_cast<std::size_t>(consumed));
-    std::int64_t nanoseconds = 0;
-    if (!rest.empty() && rest.front() == '.') {
-        rest.remove_prefix(1);
-        std::int64_t unit = 100'000'000;
-        while (!rest.empty() && rest.front() >= '0' && rest.front() <= '9') {
-            nanoseconds += unit * (rest.front() - '0');
-            unit /= 10;
-            rest.remove_prefix(1);
-        }
-    }
-    if (rest != "Z") return std::nullopt;
-    const std::chrono::seconds seconds(::timegm(&utc));
-    return WallTime(seconds + std::chrono::nanoseconds(nanoseconds));
+    return parse_rfc3339(text(at(event, "time")));
+}
+
+int rank_of(std::string_view severity) {
+    const auto found = std::find(kSeverities.begin(), kSeverities.end(), severity);
+    return found == kSeverities.end() ? 0 : static_cast<int>(found - kSeverities.begin());
 }
 
 bool matches(const EventFilter& filter, const Json& event) {
@@ -211,6 +195,7 @@ bool matches(const EventFilter& filter, const Json& event) {
     }
     const auto kind = text(at(event, "kind"));
     const auto verdict = text(at(event, "verdict"));
+    if (rank_of(text(at(event, "severity"))) < rank_of(filter.severity)) return false;
     return none_or_any(filter.kinds, [&](const auto& one) { return glob_match(one, kind); }) &&
            none_or_any(filter.verdicts, [&](const auto& one) { return one == verdict; }) &&
            none_or_any(filter.containers,

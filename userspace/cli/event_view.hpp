@@ -2,6 +2,7 @@
 // One event line (contract §4) for people, and which events somebody asked for. Pure.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,12 +13,17 @@
 
 namespace portlid::cli {
 
+inline constexpr std::array<std::string_view, 5> kSeverities = {"info", "low", "medium", "high",
+                                                                "critical"};
+[[nodiscard]] int rank_of(std::string_view severity);  // 0 for "" and what is none of them
+
 // What `portlid events` was asked for; empty means everything.
 struct EventFilter {
     std::vector<std::string> kinds;  // words or globs: "net.*"
     std::vector<std::string> verdicts;
     std::vector<std::string> containers;  // name, glob, compose service, or the start of an id
     std::optional<WallTime> since;
+    std::string severity;  // this and above
 };
 [[nodiscard]] bool matches(const EventFilter& filter, const Json& event);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `portlid events`: what the daemon still holds, then with -f what comes.
+// `portlid events`: what the daemon still holds, with --since also what its history on disk has,
+// then with -f what comes.
 #include <fmt/format.h>
 
 #include <array>
@@ -9,6 +10,8 @@
 #include "base/text.hpp"
 #include "cli/context.hpp"
 #include "cli/event_view.hpp"
+#include "cli/history_client.hpp"
+#include "cli/url.hpp"
 
 namespace portlid::cli {
 
@@ -16,6 +19,7 @@ namespace {
 
 constexpr const char* kExamples =
     "  portlid events                              what the sensor still holds\n"
+    "  portlid events --since 7d --severity high   out of its history on disk too\n"
     "  portlid events -f                           the last 10, then what happens\n"
     "  portlid events -f --verdict would_drop      what enforcing would stop\n"
     "  portlid events --kind 'socket.*' --container web --since 10m\n"
@@ -75,10 +79,11 @@ struct History {
     std::deque<Kept> events;
     std::uint64_t newest = 0;
     std::optional<WallTime> oldest;  // time of the first event that is still held
+    std::uint64_t first = 0;         // its seq
     bool complete = true;            // nothing was pushed out before it
 };
 
-History read_history(const std::string& body, const EventFilter& filter) {
+History held_in_memory(const std::string& body, const EventFilter& filter) {
     History history;
     for (const auto line : split(body, '\n')) {
         auto event = Json::parse(line, nullptr, false);
@@ -86,6 +91,7 @@ History read_history(const std::string& body, const EventFilter& filter) {
         const auto seq = number(at(event, "seq"));
         if (!history.oldest) {
             history.oldest = event_time(event);
+            history.first = seq;
             history.complete = seq <= 1;
         }
         history.newest = std::max(history.newest, seq);
@@ -94,11 +100,36 @@ History read_history(const std::string& body, const EventFilter& filter) {
     return history;
 }
 
-void say_if_older_is_gone(Context& context, const Flags& flags, const History& history) {
-    if (!flags.filter.since || history.complete || !history.oldest) return;
-    if (*history.oldest <= *flags.filter.since) return;
-    context.console.message("portlid: the sensor holds events since " +
-                            to_rfc3339(*history.oldest) + " only; older ones are in its sinks\n");
+bool wants_older(const Flags& flags, const History& history) {
+    return flags.filter.since && !history.complete && history.oldest &&
+           *history.oldest > *flags.filter.since;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string all;
+    for (const auto& word : words) all += (all.empty() ? "" : ",") + word;
+    return url_encoded(all);
+}
+
+// What the disk has of the time before memory begins. The sensor leaves out most of what the filter
+// does not want; `matches` has the last word. False when the printer has had enough.
+Result<bool> print_older(Context& context, const Flags& flags, std::uint64_t first_in_memory,
+                         EventPrinter& printer) {
+    bool more = true;
+    const auto on_line = [&](std::string_view line) {
+        const auto event = Json::parse(line, nullptr, false);
+        if (!event.is_object()) return true;
+        if (first_in_memory != 0 && number(at(event, "seq")) >= first_in_memory) return false;
+        if (!matches(flags.filter, event)) return true;
+        more = printer.print(line, event);
+        return more;
+    };
+    const auto filter = "&kind=" + joined(flags.filter.kinds) +
+                        "&verdict=" + joined(flags.filter.verdicts) +
+                        "&severity=" + std::to_string(rank_of(flags.filter.severity));
+    if (auto read = read_history(context, "events", *flags.filter.since, filter, on_line); !read)
+        return pass_on(read.error());
+    return more;
 }
 
 Result<> follow(Context& context, const Flags& flags, std::uint64_t newest, EventPrinter& printer) {
@@ -125,9 +156,7 @@ Result<> prepare(Flags& flags) {
                     near.empty() ? "allow, drop or would_drop" : "did you mean `" + near + "`?",
                     ExitCode::Usage);
     }
-    if (!flags.since.empty())
-        flags.filter.since =
-            wall_now() - parse_duration(flags.since).value_or(std::chrono::nanoseconds(0));
+    if (!flags.since.empty()) flags.filter.since = ago(flags.since);
     return {};
 }
 
@@ -138,12 +167,20 @@ Result<ExitCode> show_events(Context& context, Flags& flags) {
     if (auto ready = prepare(flags); !ready) return pass_on(std::move(ready).error());
     const auto body = context.backend.get(context.flags.socket, "/v1/events");
     if (!body) return pass_on(body.error());
-    auto history = read_history(*body, flags.filter);
-    say_if_older_is_gone(context, flags, history);
+    auto history = held_in_memory(*body, flags.filter);
     if (flags.follow && !flags.filter.since)
         while (history.events.size() > kTail) history.events.pop_front();
     EventPrinter printer(context, flags, *format);
     printer.begin();
+    if (wants_older(flags, history)) {
+        const auto more = print_older(context, flags, history.first, printer);
+        if (!more)
+            context.console.message(
+                "portlid: the sensor holds events since " + to_rfc3339(*history.oldest) +
+                " only; its history cannot be read: " + more.error().message + "\n");
+        else if (!*more)
+            return context.done();
+    }
     for (const auto& kept : history.events)
         if (!printer.print(kept.line, kept.event)) return context.done();
     if (!flags.follow) return context.done();
@@ -174,6 +211,8 @@ void add_events(CLI::App& root, Context& context) {
         ->type_name("NAME")
         ->allow_extra_args(false)
         ->multi_option_policy(many);
+    add_choice(verb, "--severity", flags->filter.severity, "info|low|medium|high|critical",
+               "Only events at least so severe");
     verb.add_option("--first", flags->first, "End after N events")
         ->type_name("N")
         ->check(CLI::Range(std::uint64_t{1}, std::numeric_limits<std::uint64_t>::max()));

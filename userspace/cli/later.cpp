@@ -24,15 +24,6 @@ struct LaterVerb {
     std::vector<Argument> arguments;
 };
 
-std::vector<LaterVerb> rollout_verbs() {
-    return {
-        {{"learn", kGroup, "The smallest policy that allows what was seen",
-          "  portlid learn --since 24h"},
-         "read portlid events --verdict would_drop and write the services by hand",
-         {{"--since", "DURATION", "How far back"}}},
-    };
-}
-
 std::vector<LaterVerb> runtime_verbs() {
     return {
         {{"export", kGroup, "List and test sinks", "  portlid export test siem"},
@@ -79,7 +70,6 @@ void add_one(CLI::App& parent, Context& context, const std::string& prefix,
 }  // namespace
 
 void add_later(CLI::App& root, Context& context) {
-    for (const auto& verb : rollout_verbs()) add_one(root, context, "portlid ", verb);
     for (const auto& verb : runtime_verbs()) add_one(root, context, "portlid ", verb);
 }
 

@@ -2,10 +2,11 @@
 // `portlid plan FILE`: what a policy would change of the one in force.
 #include "base/text.hpp"
 #include "cli/document.hpp"
+#include "cli/history_client.hpp"
 #include "cli/policy_verbs.hpp"
+#include "cli/replay_view.hpp"
 #include "policy/check.hpp"
 #include "policy/diff.hpp"
-#include "policy/load.hpp"
 
 namespace portlid::cli {
 
@@ -13,6 +14,7 @@ namespace {
 
 constexpr const char* kExamples =
     "  portlid plan new.yaml               + opens, - closes, ~ other settings\n"
+    "  portlid plan new.yaml --replay 7d   and whom it would have cut in the last week\n"
     "  portlid plan new.yaml --exit-code   10 when it changes anything\n"
     "\n"
     "It compares with the policy that the sensor has in force, without what was changed at run\n"
@@ -24,46 +26,57 @@ struct Flags {
     bool exit_code = false;
 };
 
-struct InForce {
-    policy::Policy policy;
-    std::string name;  // "generation 12"
-};
+// One line: the document of the diff, and what the replay found.
+Result<std::string> with_replay(const std::string& document, const learn::Replayed& replayed,
+                                WallTime since) {
+    auto whole = parse_document(document);
+    if (!whole) return pass_on(whole.error());
+    (*whole)["replay"] = learn::replay_json(replayed, since);
+    return whole->dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
 
-Result<InForce> ask_daemon(Context& context) {
-    const auto document = get_document(context, "/v1/policy");
-    if (!document) return pass_on(document.error());
-    const auto name = "generation " + text(at(*document, "generation"), "?");
-    const auto& whole = at(*document, "text");
-    auto loaded = policy::load_text(whole.is_string() ? whole.get<std::string>() : "", name, ".");
-    if (!loaded.ok())
-        return fail(
-            "the sensor's policy cannot be read: " + policy::to_string(loaded.diagnostics.front()),
-            "portlid version, on both sides");
-    return InForce{std::move(loaded.policy), name};
+Result<learn::Replayed> replay(Context& context, const policy::Policy& now,
+                               const policy::Policy& next, WallTime since) {
+    auto replay = learn::Replay::make(now, next);
+    if (!replay) return pass_on(replay.error());
+    auto read = read_flows(context, since, [&](const auto& flow) { replay->add(flow); });
+    if (!read) return pass_on(read.error());
+    return replay->finish();
 }
 
 Result<ExitCode> plan(Context& context, const Flags& flags) {
     const auto format =
         context.format({OutputFormat::Table, OutputFormat::Json, OutputFormat::JsonLines});
     if (!format) return pass_on(format.error());
-    if (!flags.replay.empty())
-        return fail("portlid plan --replay is not built yet in this version",
-                    "portlid events --verdict would_drop shows what a policy would have dropped",
-                    ExitCode::Usage);
     const auto next = policy::check_file(flags.file);
     if (!next.ok()) {
         context.console.message(policy::check_text(next));
         return tl::unexpected<Error>(invalid_policy(flags.file));
     }
-    const auto now = ask_daemon(context);
+    const auto now = policy_in_force(context);
     if (!now) return pass_on(now.error());
     const auto changes = policy::diff(now->policy, next.policy);
     if (!changes) return pass_on(changes.error());
-    context.console.out(*format == OutputFormat::Table
-                            ? policy::diff_text(*changes)
-                            : policy::diff_json(*changes, now->name, flags.file));
-    const bool found = flags.exit_code && !changes->empty();
-    return context.done(found ? ExitCode::Findings : ExitCode::Ok);
+    auto shown = *format == OutputFormat::Table
+                     ? policy::diff_text(*changes)
+                     : policy::diff_json(*changes, now->name, flags.file);
+    bool differs = !changes->empty();
+    if (!flags.replay.empty()) {
+        const auto since = ago(flags.replay);
+        const auto replayed = replay(context, now->policy, next.policy, since);
+        if (!replayed) return pass_on(replayed.error());
+        differs |= !replayed->changed.empty();
+        if (*format == OutputFormat::Table) {
+            shown +=
+                replay_text(*replayed, flags.replay, context.color(), context.console.out_width());
+        } else {
+            auto whole = with_replay(shown, *replayed, since);
+            if (!whole) return pass_on(whole.error());
+            shown = std::move(*whole);
+        }
+    }
+    context.console.out(shown);
+    return context.done(flags.exit_code && differs ? ExitCode::Findings : ExitCode::Ok);
 }
 
 }  // namespace

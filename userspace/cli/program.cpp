@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "cli/context.hpp"
+#include "cli/history_client.hpp"
 
 namespace portlid::cli {
 
@@ -140,6 +141,7 @@ std::unique_ptr<CLI::App> make_tree(Context& context) {
     add_doctor(*tree, context);
     add_policy(*tree, context);
     add_plan(*tree, context);
+    add_learn(*tree, context);
     add_rollout(*tree, context);
     add_openings(*tree, context);
     add_bans(*tree, context);

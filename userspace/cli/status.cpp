@@ -9,13 +9,13 @@ namespace {
 
 constexpr const char* kExamples =
     "  portlid status           mode, policy, hooks, interfaces, losses, sinks\n"
-    "  portlid status -o wide   counters by reason too\n"
+    "  portlid status -v        counters by reason, and which rules are ripe to enforce\n"
     "  portlid status -o json   for scripts; exit code 3 when no sensor runs";
 
-Result<ExitCode> show_status(Context& context) {
-    const auto describe = [&context](const Json& document, OutputFormat format) {
-        return status_text(
-            document, {format == OutputFormat::Wide, context.color(), context.console.out_width()});
+Result<ExitCode> show_status(Context& context, bool verbose) {
+    const auto describe = [&context, verbose](const Json& document, OutputFormat format) {
+        return status_text(document, {verbose || format == OutputFormat::Wide, context.color(),
+                                      context.console.out_width()});
     };
     return show_document(context, "/v1/status", describe, {OutputFormat::Wide});
 }
@@ -25,7 +25,11 @@ Result<ExitCode> show_status(Context& context) {
 void add_status(CLI::App& root, Context& context) {
     auto& verb = add_verb(root, context,
                           {"status", "Watch", "What the sensor does and how well", kExamples});
-    verb.callback([&context] { context.action = [&context] { return show_status(context); }; });
+    const auto verbose = std::make_shared<bool>(false);
+    verb.add_flag("-v,--verbose", *verbose, "As -o wide: reasons and rules too");
+    verb.callback([verbose, &context] {
+        context.action = [verbose, &context] { return show_status(context, *verbose); };
+    });
 }
 
 }  // namespace portlid::cli

@@ -172,6 +172,55 @@ std::string sinks(const Json& document, bool color) {
     return lines;
 }
 
+std::string history(const Json& document, bool color) {
+    const auto& history = at(document, "history");
+    if (!history.is_object()) return {};
+    const auto state = text(at(history, "state"), "?");
+    auto line =
+        paint(state, state == "up" ? Color::None : Color::Red, color) + because(at(history, "why"));
+    const auto oldest = text(at(history, "oldest"));
+    if (!oldest.empty()) line += ", since " + oldest.substr(0, 19) + "Z";
+    line +=
+        fmt::format(", {:.1f} MiB", static_cast<double>(number(at(history, "bytes"))) / 1048576);
+    if (const auto lost = number(at(history, "lost")); lost != 0)
+        line += ", " + paint(fmt::format("{} records lost", lost), Color::Red, color);
+    return field("history", line);
+}
+
+// The command that promotes a ripe rule; what is missing where it is not ripe.
+std::string next_step(const Json& rule) {
+    const auto name = text(at(rule, "name"), "?");
+    if (text(at(rule, "mode")) != "monitor") return "enforces";
+    const auto clean = number(at(rule, "days_clean"));
+    const auto needed = number(at(rule, "days_needed"));
+    if (flag(at(rule, "ripe"))) {
+        const bool words = name.find(' ') != std::string::npos;
+        return "sudo portlid mode enforce --rule " + (words ? "'" + name + "'" : name) +
+               " --confirm-within 5m";
+    }
+    if (clean >= needed) return "started with --mode monitor";
+    return fmt::format("{} more clean days", needed - clean);
+}
+
+std::string rules(const Json& document, const StatusStyle& style) {
+    Table table({{"RULE"},
+                 {"MODE"},
+                 {"CLEAN DAYS", true},
+                 {"HITS", true},
+                 {"WOULD DROP", true},
+                 {"LAST WOULD DROP"},
+                 {"NEXT"}});
+    for (const auto& rule : list(at(document, "rules"))) {
+        const auto last = text(at(rule, "last_would_drop"));
+        table.add({text(at(rule, "name"), "?"), text(at(rule, "mode"), "?"),
+                   fmt::format("{} of {}", number(at(rule, "days_clean")),
+                               number(at(rule, "days_observed"))),
+                   text(at(rule, "hits"), "0"), text(at(rule, "would_drops"), "0"),
+                   last.empty() ? "-" : last.substr(0, 19) + "Z", next_step(rule)});
+    }
+    return table.empty() ? std::string() : "\n" + table.aligned(style.color);
+}
+
 std::string engines(const Json& document, bool color) {
     std::string lines;
     for (const auto& engine : list(at(document, "engines"))) {
@@ -193,9 +242,10 @@ std::string status_text(const Json& document, const StatusStyle& style) {
     out += field("policy", policy_line(document)) + pending_line(document);
     out += overrides(document) + hooks(document, style.color) + replies(document) +
            events(document, style.color);
-    out += sinks(document, style.color) + engines(document, style.color);
+    out += sinks(document, style.color) + history(document, style.color);
+    out += engines(document, style.color);
     out += interfaces(document, style);
-    if (style.wide) out += reasons(document, style);
+    if (style.wide) out += reasons(document, style) + rules(document, style);
     return out;
 }
 

@@ -13,9 +13,9 @@ namespace portlid::control {
 
 namespace {
 
-constexpr std::array<std::string_view, 9> kReads = {"/v1/status", "/v1/ports", "/v1/explain",
-                                                    "/v1/verify", "/v1/bans",  "/v1/sets",
-                                                    "/v1/policy", "/v1/audit", "/v1/generations"};
+constexpr std::array<std::string_view, 10> kReads = {
+    "/v1/status", "/v1/ports",  "/v1/explain", "/v1/verify",      "/v1/bans",
+    "/v1/sets",   "/v1/policy", "/v1/audit",   "/v1/generations", "/v1/history"};
 constexpr std::array<std::string_view, 8> kChanges = {"/v1/apply", "/v1/confirm", "/v1/rollback",
                                                       "/v1/mode",  "/v1/ban",     "/v1/unban",
                                                       "/v1/allow", "/v1/set"};

@@ -16,6 +16,7 @@
 #include "kernel/map_access.hpp"
 #include "kernel/own_addresses.hpp"
 #include "kernel/pin_directory.hpp"
+#include "kernel/read_hash.hpp"
 #include "kernel/rings.hpp"
 #include "kernel/socket_hooks.hpp"
 #include "kernel/twin.hpp"
@@ -41,8 +42,6 @@ struct Sensor::Impl {
 };
 
 namespace {
-
-constexpr std::uint32_t kBatch = 2048;
 
 Result<> require_kernel_and_rights() {
     if (auto allowed = require_capabilities(); !allowed) return allowed;
@@ -75,34 +74,6 @@ Result<> seed_limits(int map_fd) {
     if (const int error = bpf_map_update_elem(map_fd, &zero, &seed, BPF_ANY); error != 0)
         return fail_errno("cannot make the key of the tables", -error);
     return {};
-}
-
-// Every value of a hash map, by batches; what comes and goes meanwhile may be missing.
-template <class K, class V>
-std::vector<std::pair<K, V>> read_hash(int map_fd, bool take) {
-    std::vector<std::pair<K, V>> out;
-    std::vector<K> keys(kBatch);
-    std::vector<V> values(kBatch);
-    std::uint32_t position = 0;
-    std::uint32_t* from = nullptr;
-    while (true) {
-        auto count = static_cast<__u32>(keys.size());
-        LIBBPF_OPTS(bpf_map_batch_opts, options);
-        const int error =
-            take ? bpf_map_lookup_and_delete_batch(map_fd, from, &position, keys.data(),
-                                                   values.data(), &count, &options)
-                 : bpf_map_lookup_batch(map_fd, from, &position, keys.data(), values.data(), &count,
-                                        &options);
-        if (error == -ENOSPC) {  // one bucket holds more than a batch
-            keys.resize(keys.size() * 2);
-            values.resize(keys.size());
-            continue;
-        }
-        if (error != 0 && error != -ENOENT) return out;
-        for (__u32 i = 0; i < count; ++i) out.emplace_back(keys[i], values[i]);
-        if (error == -ENOENT) return out;
-        from = &position;
-    }
 }
 
 }  // namespace

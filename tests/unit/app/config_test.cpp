@@ -28,6 +28,16 @@ TEST(Config, ReadsSinksAndEngines) {
     EXPECT_THAT(config->engines, testing::ElementsAre("unix:///run/docker.sock"));
 }
 
+TEST(Config, ReadsHowLongAndHowBigTheHistoryMayBe) {
+    const auto given = parse_config("version: 1\nhistory: { age: 7d, bytes: 64MiB }\n", "x");
+    ASSERT_TRUE(given) << given.error().message;
+    EXPECT_EQ(given->history.age, std::chrono::hours(7 * 24));
+    EXPECT_EQ(given->history.bytes, 64U << 20U);
+    const auto absent = parse_config("version: 1\n", "x");
+    EXPECT_EQ(absent->history.age, std::chrono::hours(30 * 24));
+    EXPECT_EQ(absent->history.bytes, 512U << 20U);
+}
+
 TEST(Config, TellsAnEmptyListOfEnginesFromNone) {
     EXPECT_FALSE(parse_config("version: 1\n", "x")->engines_given);
     EXPECT_TRUE(parse_config("version: 1\nengines: []\n", "x")->engines_given);
@@ -54,6 +64,9 @@ TEST(Config, RefusesWithFileLineAndColumn) {
         {"bad size", "version: 1\nhistory: {bytes: 512MB}\n", "is not a size"},
         {"size beyond 64 bits", "version: 1\nhistory: {bytes: 99999999999TiB}\n", "is not a size"},
         {"bad duration", "version: 1\nhistory: {age: 3 moons}\n", "is not a duration"},
+        {"history too short", "version: 1\nhistory: {age: 10s}\n", "less than an hour"},
+        {"history too small", "version: 1\nhistory: {bytes: 1KiB}\n", "less than 1MiB"},
+        {"history unknown key", "version: 1\nhistory: {size: 1MiB}\n", "p.yaml:2:11: "},
     };
     for (const auto& row : rows) {
         SCOPED_TRACE(row.why);
@@ -75,7 +88,6 @@ TEST(Config, RefusesEveryKeyWhoseFeatureIsNotBuiltYet) {
         "sinks: [{name: a, to: \"-\", kinds: [\"net.*\"]}]",
         "sinks: [{name: a, to: \"-\", spool: {bytes: 1GiB, age: 7d}}]",
         "sinks: [{name: a, to: \"-\", ca: /etc/portlid/ca.pem}]",
-        "history: {age: 30d, bytes: 512MiB}",
     };
     for (const auto* row : rows) {
         SCOPED_TRACE(row);
