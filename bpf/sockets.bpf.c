@@ -39,20 +39,20 @@ static __always_inline void remember(const struct listener_record* record) {
         count_health(HEALTH_listeners_full);
 }
 
-static __always_inline void emit_socket(enum event_kind kind,
-                                        const struct listener_record* record) {
-    struct socket_event* event = event_reserve(&socket_events, kind, sizeof(*event));
+static __always_inline void emit_socket(enum event_kind kind, const struct listener_record* record,
+                                        __u64 boot_ns) {
+    struct socket_event* event = event_reserve(&socket_events, kind, sizeof(*event), boot_ns);
     if (!event) return;
     event->socket = record->socket;
     event->task = record->task;
-    event_submit(&socket_events, event);
+    event_submit(&socket_events, SOCKET_EVENTS_BYTES, event);
 }
 
 // A close names whoever opened the socket: the closer may be any holder, or nobody.
 static __always_inline void close_recorded(__u64 cookie) {
     struct listener_record* record = bpf_map_lookup_elem(&listeners, &cookie);
     if (!record) return;
-    emit_socket(EVENT_close, record);
+    emit_socket(EVENT_close, record, bpf_ktime_get_boot_ns());
     bpf_map_delete_elem(&listeners, &cookie);
 }
 
@@ -111,7 +111,7 @@ static __always_inline void bound(struct bpf_sock* ctx, struct listener_record* 
     bool keep = fill_hidden(record, ctx);
     fill_current_task(&record->task);
     if (keep) remember(record);
-    emit_socket(EVENT_bind, record);
+    emit_socket(EVENT_bind, record, record->since_boot_ns);
 }
 
 SEC("cgroup/post_bind4")
@@ -154,7 +154,7 @@ static __always_inline void started_listening(struct sock* sk) {
     record.state = LISTENER_LISTENING;
     fill_current_task(&record.task);
     remember(&record);
-    emit_socket(EVENT_listen, &record);
+    emit_socket(EVENT_listen, &record, record.since_boot_ns);
 }
 
 SEC("tp_btf/inet_sock_set_state")
