@@ -36,10 +36,14 @@ static __always_inline void* event_reserve(void* ring, enum event_kind kind, __u
     return head;
 }
 
-// The reader polls every ~25 ms; waking it for each record would cost more than all the rest
-// (an IPI, ~3 us). Only a ring that is a quarter full wakes it early.
+// The reader polls several times a second; waking it for each record would cost more than all the
+// rest (an IPI, ~3 us). Only a ring that is a quarter full wakes it early, and so does each further
+// quarter: by the few records that begin it, since several CPUs may step over one at once.
+#define WAKE_BAND_BYTES 1024u
 static __always_inline void event_submit(void* ring, __u32 ring_bytes, void* record) {
     __u64 waiting_bytes = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
-    __u64 flags = waiting_bytes >= ring_bytes / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
-    bpf_ringbuf_submit(record, flags);
+    __u64 quarter_bytes = ring_bytes / 4;
+    int wakes =
+        waiting_bytes >= quarter_bytes && (waiting_bytes & (quarter_bytes - 1)) < WAKE_BAND_BYTES;
+    bpf_ringbuf_submit(record, wakes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
