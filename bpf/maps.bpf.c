@@ -17,8 +17,8 @@
 //                 it has. Full: the socket is not recorded, health[listeners_full] counts, the
 //                 event is still sent and the sweep finds the socket.
 // bind_requests   key socket (its own storage), value struct bind_request. Writer: bind4/6.
-//                 Readers: post_bind4/6, set_state. As many as sockets that called bind(), freed
-//                 with them. No memory: the port counts as asked for (an ephemeral bind looks
+//                 Readers: post_bind4/6, set_state. As many as sockets that called bind() with
+//                 port 0, freed with them. No memory: the port counts as asked for (an ephemeral bind looks
 //                 deliberate).
 // lost            per CPU, key enum event_kind, value u64: records that found their ring full.
 //                 Writer: lib/emit.h. Reader: kernel, once a second. Never full (an array).

@@ -3,7 +3,7 @@
 // of a bind's result (that would lift the privileged-port check).
 //
 // cgroup/bind4, bind6            sees the port that was asked for, before the kernel chooses;
-//                                remembers it with the socket
+//                                remembers with the socket that none was
 // cgroup/post_bind4, post_bind6  sees a bind() that succeeded: EVENT_bind, listeners (BOUND)
 // tp_btf/inet_sock_set_state     sees CLOSE -> LISTEN, in listen(), process context: EVENT_listen,
 //                                listeners (LISTENING); LISTEN -> CLOSE: EVENT_close. Every other
@@ -56,11 +56,15 @@ static __always_inline void close_recorded(__u64 cookie) {
     bpf_map_delete_elem(&listeners, &cookie);
 }
 
+// Without an entry the port counts as asked for, so only a bind() to port 0 makes one (which costs
+// more than the rest of the hook); a later bind() to a port of its choice corrects it.
 static __always_inline void remember_request(struct bpf_sock_addr* ctx) {
     if (!ctx->sk) return;
+    const __u32 port_be = ctx->user_port;
     struct bind_request* request =
-        bpf_sk_storage_get(&bind_requests, ctx->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-    if (request) request->requested_port_host = bpf_ntohs((__be16)ctx->user_port);
+        port_be ? bpf_sk_storage_get(&bind_requests, ctx->sk, 0, 0)
+                : bpf_sk_storage_get(&bind_requests, ctx->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+    if (request) request->requested_port_host = bpf_ntohs((__be16)port_be);
 }
 
 SEC("cgroup/bind4")
