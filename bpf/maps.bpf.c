@@ -17,8 +17,8 @@
 //                 it has. Full: the socket is not recorded, health[listeners_full] counts, the
 //                 event is still sent and the sweep finds the socket.
 // bind_requests   key socket (its own storage), value struct bind_request. Writer: bind4/6.
-//                 Readers: post_bind4/6, set_state. As many as sockets that called bind(), freed
-//                 with them. No memory: the port counts as asked for (an ephemeral bind looks
+//                 Readers: post_bind4/6, set_state. As many as sockets that called bind() with
+//                 port 0, freed with them. No memory: the port counts as asked for (an ephemeral bind looks
 //                 deliberate).
 // lost            per CPU, key enum event_kind, value u64: records that found their ring full.
 //                 Writer: lib/emit.h. Reader: kernel, once a second. Never full (an array).
@@ -35,8 +35,9 @@
 //                 for UDP and the like that a later policy may refuse. Reader: egress. 16384
 //                 dialogues. Full: the least recently used goes, and an answer that comes only then
 //                 could open a flow; `status` shows how many may have been lost.
-// counters        per CPU, key (slot, reason, verdict), value struct counter. Writer: ingress.
-//                 Reader: userspace. Never full (an array).
+// counters        per CPU, key (slot, reason, verdict), value struct counter, which is also the
+// gate
+//                 of that kind's events. Writer: ingress. Reader: userspace. Never full (an array).
 // recent_verdicts key struct verdict_key, value struct verdict_state. Writer: ingress, drops only.
 //                 Reader: userspace, every window. 8192 kinds. Full: old kinds go; counters are
 //                 exact all the same.
@@ -44,7 +45,6 @@
 //                 as far as use_gates let them be noted. Writer: ingress. Reader: kernel/uses,
 //                 every window, which empties it. 8192 kinds. Full: the least recently used go.
 // use_gates       per CPU, one struct use_gate. Writer and reader: ingress. Never full.
-// report_gates    per CPU, one struct report_gate. Writer and reader: ingress. Never full.
 // budgets, event_budgets   key bucket (a hash of the source), value window << 32 | count. Writer
 //                 and reader: ingress. 16384 buckets: sources that share one share its budget.
 // existing_flows  key struct flow_key, value struct existing_flow. Writer: userspace, before and
@@ -75,6 +75,11 @@
 //                 pushes out none of the host's; ingress sets bits of `used`. Reader: ingress.
 //                 32768 x 5 places, 2 MiB each. Full: see lib/flow_table.h; the entry used least
 //                 goes, and conntrack may still know it.
+// used_ports      key protocol and high bits of a local port, value 64 bits, one a port. Writers:
+//                 egress, seed_flow, before they write a flow; nobody clears a bit (an entry of
+//                 `flows` does not tell its port), so made and pinned together with the flow
+//                 tables. Reader: ingress. 16 KiB: stays in the first-level cache. Never full (an
+//                 array).
 // packet_scratch  per CPU, one struct packet_facts a program. Writer and reader: that program.
 //                 Never full.
 #define PORTLID_DEFINE_MAPS

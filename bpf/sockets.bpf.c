@@ -3,7 +3,7 @@
 // of a bind's result (that would lift the privileged-port check).
 //
 // cgroup/bind4, bind6            sees the port that was asked for, before the kernel chooses;
-//                                remembers it with the socket
+//                                remembers with the socket that none was
 // cgroup/post_bind4, post_bind6  sees a bind() that succeeded: EVENT_bind, listeners (BOUND)
 // tp_btf/inet_sock_set_state     sees CLOSE -> LISTEN, in listen(), process context: EVENT_listen,
 //                                listeners (LISTENING); LISTEN -> CLOSE: EVENT_close. Every other
@@ -39,28 +39,32 @@ static __always_inline void remember(const struct listener_record* record) {
         count_health(HEALTH_listeners_full);
 }
 
-static __always_inline void emit_socket(enum event_kind kind,
-                                        const struct listener_record* record) {
-    struct socket_event* event = event_reserve(&socket_events, kind, sizeof(*event));
+static __always_inline void emit_socket(enum event_kind kind, const struct listener_record* record,
+                                        __u64 boot_ns) {
+    struct socket_event* event = event_reserve(&socket_events, kind, sizeof(*event), boot_ns);
     if (!event) return;
     event->socket = record->socket;
     event->task = record->task;
-    event_submit(&socket_events, event);
+    event_submit(&socket_events, SOCKET_EVENTS_BYTES, event);
 }
 
 // A close names whoever opened the socket: the closer may be any holder, or nobody.
 static __always_inline void close_recorded(__u64 cookie) {
     struct listener_record* record = bpf_map_lookup_elem(&listeners, &cookie);
     if (!record) return;
-    emit_socket(EVENT_close, record);
+    emit_socket(EVENT_close, record, bpf_ktime_get_boot_ns());
     bpf_map_delete_elem(&listeners, &cookie);
 }
 
+// Without an entry the port counts as asked for, so only a bind() to port 0 makes one (which costs
+// more than the rest of the hook); a later bind() to a port of its choice corrects it.
 static __always_inline void remember_request(struct bpf_sock_addr* ctx) {
     if (!ctx->sk) return;
+    const __u32 port_be = ctx->user_port;
     struct bind_request* request =
-        bpf_sk_storage_get(&bind_requests, ctx->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-    if (request) request->requested_port_host = bpf_ntohs((__be16)ctx->user_port);
+        port_be ? bpf_sk_storage_get(&bind_requests, ctx->sk, 0, 0)
+                : bpf_sk_storage_get(&bind_requests, ctx->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+    if (request) request->requested_port_host = bpf_ntohs((__be16)port_be);
 }
 
 SEC("cgroup/bind4")
@@ -111,7 +115,7 @@ static __always_inline void bound(struct bpf_sock* ctx, struct listener_record* 
     bool keep = fill_hidden(record, ctx);
     fill_current_task(&record->task);
     if (keep) remember(record);
-    emit_socket(EVENT_bind, record);
+    emit_socket(EVENT_bind, record, record->since_boot_ns);
 }
 
 SEC("cgroup/post_bind4")
@@ -154,7 +158,7 @@ static __always_inline void started_listening(struct sock* sk) {
     record.state = LISTENER_LISTENING;
     fill_current_task(&record.task);
     remember(&record);
-    emit_socket(EVENT_listen, &record);
+    emit_socket(EVENT_listen, &record, record.since_boot_ns);
 }
 
 SEC("tp_btf/inet_sock_set_state")

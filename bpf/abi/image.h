@@ -122,6 +122,15 @@ struct trie_node {
 };
 ABI_SIZE(struct trie_node, 64);
 
+// What stands behind the first 16 bits. Most addresses are decided here, without a node: only the
+// nibbles that differ from the most frequent class lead on.
+struct trie_root {
+    __u32 node;      // of the nibbles in `below`
+    __u16 class_id;  // of all others
+    __u16 below;     // bit n: look up nibble n in `node`
+};
+ABI_SIZE(struct trie_root, 8);
+
 // image_head.flags
 #define IMAGE_HAS_DENY 1u          // some source class carries SOURCE_DENIED
 #define IMAGE_HAS_DESTINATIONS 2u  // some service names addresses
@@ -151,8 +160,8 @@ struct policy_image {
     struct image_head head;
     __u8 interface_zones[INTERFACE_SLOTS];
     struct zone_rules zones[MAX_ZONES];
-    __u32 source_root_v4[TRIE_ROOT_SIZE];  // first 16 bits of the address
-    __u32 source_root_v6[TRIE_ROOT_SIZE];
+    struct trie_root source_root_v4[TRIE_ROOT_SIZE];  // first 16 bits of the address
+    struct trie_root source_root_v6[TRIE_ROOT_SIZE];
     struct rule_set rule_sets[MAX_RULE_SETS];
     struct decision decisions[MAX_DECISIONS];
     struct condition conditions[MAX_CONDITIONS];

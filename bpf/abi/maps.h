@@ -68,7 +68,7 @@ struct flow_key {
     __u16 remote_port_host;  // ICMP echo: 0
     __u8 protocol;
     __u8 reserved[3];
-};
+} __attribute__((aligned(8)));  // its addresses are read as words
 ABI_SIZE(struct flow_key, 40);
 #define ASKED_FIRST_SLOTS 16384u  // asked_first: same key, value u64 boot time of the last question
 #define FLOW_BUCKETS 32768u       // power of two
@@ -80,6 +80,9 @@ struct flow_bucket {
     __u32 used;                 // bit n: ingress met a reply to place n since it was last spared
 };
 ABI_SIZE(struct flow_bucket, 64);
+// used_ports: one bit per (protocol, local port) that a flow of either table was ever written for.
+// A clear bit means that no such flow exists, so that nothing needs to be looked up.
+#define USED_PORT_WORDS 2048u  // of 64 bits: TCP, then UDP
 // What userspace hands to the program seed_flow: a flow that was open before the sensor.
 struct flow_seed {
     struct flow_key key;
@@ -143,11 +146,18 @@ struct limit_seed {
 ABI_SIZE(struct limit_seed, 16);
 
 // counters: per CPU, index = (interface slot * REASON_SLOTS + reason) * VERDICT_COUNT + verdict.
+// Each element also has the gate of the events of its kind. Under a flood, once the event budgets
+// are out, only one of REPORT_SAMPLE packets goes through the aggregation, counted as that many;
+// the epoch (jiffies >> REPORT_EPOCH_SHIFT, a few seconds) ends the sampling soon after the flood.
 struct counter {
     __u64 packets;
     __u64 bytes;
+    __u32 gate_epoch;
+    __u32 skip_left;
 };
-ABI_SIZE(struct counter, 16);
+ABI_SIZE(struct counter, 24);
+#define REPORT_SAMPLE 1024u
+#define REPORT_EPOCH_SHIFT 10
 
 // recent_verdicts: what was reported or counted lately, so a flood makes a summary, not a flood.
 struct verdict_key {
@@ -158,7 +168,7 @@ struct verdict_key {
     __u8 verdict;
     __u8 zone;
     __u8 reserved[2];
-};
+} __attribute__((aligned(8)));
 ABI_SIZE(struct verdict_key, 24);
 struct verdict_state {
     __u64 first_boot_ns;
@@ -171,17 +181,6 @@ ABI_SIZE(struct verdict_state, 40);
 #define EVENT_WINDOW_NS 10000000000ull
 #define EVENT_WINDOW_BUDGET 32u
 #define EVENT_SOURCE_BUDGET 8u
-
-// report_gates: under a flood, once the event budgets are out, only one drop in REPORT_SAMPLE goes
-// through the aggregation, counted as that many. The epoch (jiffies >> REPORT_EPOCH_SHIFT, a few
-// seconds) ends the sampling soon after the flood.
-#define REPORT_SAMPLE 128u
-#define REPORT_EPOCH_SHIFT 10
-struct report_gate {
-    __u64 epoch;
-    __u64 skip_left;
-};
-ABI_SIZE(struct report_gate, 16);
 
 // budgets and event_budgets: hashed buckets, window number in the high half, count in the low.
 #define BUDGET_BUCKETS 16384u

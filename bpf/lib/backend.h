@@ -4,14 +4,17 @@
 //
 // Each backend defines struct frame (the packet, and the way to the tables) and:
 //   int   frame_read(frame, offset, to, size)        0, or -1 beyond the end
+//   const __u8* frame_bytes(frame, offset, size)     where they lie, or 0: ask frame_read()
 //   int   own_address(frame, address)                this host owns it
 //   __u32 network_kind(frame, address)               NETWORK_*, longest prefix; 0 = none
 //   __u64 flow_last_egress_ns(frame, key)            0 = no such flow
 //   int   conntrack_direction(frame, facts, inverse) CONNTRACK_*
-//   __u32 trie_child(frame, image, node, nibble)     entry of a trie node; TRIE_LEAF on bad index
+//   __u32 trie_child(frame, slot, node, nibble)      entry of a trie node; TRIE_LEAF on bad index
 //   int   budget_take(frame, source, kind, per_second) 1 while the source's budget lasts
 //   int   limit_reached(frame, source, condition)    1 = this try of the source is one too many
 //   int   source_banned(frame, source)               1 = now
+//   int   bans_exist(frame)                          0 = nobody is banned
+//   int   existing_flows_known(frame)                0 = nobody was written down at a flip
 //   __u64 existing_seen_ns(frame, key)               when the open flow was seen; 0 = never
 //   __u64 boot_time_ns(frame)
 //   __u32 frame_length(frame)                        bytes of the whole frame

@@ -6,6 +6,7 @@
 #include "lib/flow_table.h"
 #include "lib/hash.h"
 #include "lib/limit.h"
+#include "lib/used_ports.h"
 
 // A program file says which context it has: PORTLID_XDP or nothing (tc).
 #ifdef PORTLID_XDP
@@ -36,6 +37,13 @@ struct packet_facts;
 // verifier.
 #define OFFSET_MASK 0x7fffu
 
+// Where the `size` bytes at the constant `offset` lie; 0 when not in the linear part.
+static __always_inline const __u8* frame_bytes(const struct frame* frame, __u32 offset,
+                                               __u32 size) {
+    const __u8* at = frame->data + offset;
+    return at + size <= (const __u8*)frame->data_end ? at : 0;
+}
+
 // Straight from the linear part where the bytes are there, else through the helper (paged skbs,
 // XDP fragments).
 static __always_inline int frame_read(const struct frame* frame, __u32 offset, void* to,
@@ -65,26 +73,35 @@ static __always_inline __u64 boot_time_ns(const struct frame* frame) {
     return bpf_ktime_get_boot_ns();
 }
 
+// A copy of its own for the helper, so that the callers' addresses may stay in registers.
+static __always_inline int own_address_beyond(const __u64 halves[2]) {
+    __u64 address[2] = {halves[0], halves[1]};
+    return bpf_map_lookup_elem(&local_addresses, address) != 0;
+}
+
 // Twice a packet, so one inlined load of a cache line that stays hot, instead of a hash look-up.
 static __always_inline int own_address(const struct frame* frame, const struct ip_bytes* address) {
     __u32 index = hash_address(address) & (OWN_BUCKETS - 1);
     const struct own_bucket* bucket = bpf_map_lookup_elem(&own_buckets, &index);
     __u64 wanted[2], place[2];
     (void)frame;
-    __builtin_memcpy(wanted, address->bytes, 16);
+    load_halves(address, wanted);
     if (!bucket || !(wanted[0] | wanted[1])) return 0;
     for (__u32 i = 0; i < OWN_PLACES; i++) {
-        __builtin_memcpy(place, bucket->addresses[i].bytes, 16);
-        if (place[0] == wanted[0] && place[1] == wanted[1]) return 1;
+        load_halves(&bucket->addresses[i], place);
+        // IPv4 addresses, and free places, are alike in the first half.
+        if (place[1] == wanted[1] && place[0] == wanted[0]) return 1;
     }
-    return bucket->more && bpf_map_lookup_elem(&local_addresses, address) != 0;
+    return bucket->more && own_address_beyond(wanted);
 }
 
 static __always_inline __u32 network_kind(const struct frame* frame,
                                           const struct ip_bytes* address) {
-    struct network_key key = {128, *address};
-    __u32* kind = bpf_map_lookup_elem(&networks, &key);
+    struct network_key key = {.prefix_bits = 128};
+    __u32* kind;
     (void)frame;
+    copy_address(&key.address, address);
+    kind = bpf_map_lookup_elem(&networks, &key);
     return kind ? *kind : 0;
 }
 
@@ -106,16 +123,18 @@ __u64 flow_find(__u64 tag, __u32 forwarded);
 
 static __always_inline __u64 flow_last_egress_ns(const struct frame* frame,
                                                  const struct flow_key* key) {
-    __u64 tag = flow_tag_of(key), last;
+    __u64 tag, last;
     (void)frame;
+    if (!port_is_used(key->protocol, key->local_port_host)) return 0;
+    tag = flow_tag_of(key);
     if (!tag) return 0;
     last = flow_find(tag, 0);
     return last || !table_size(TABLE_FORWARDED) ? last : flow_find(tag, 1);
 }
 
-static __always_inline __u32 trie_child(const struct frame* frame, const struct policy_image* image,
-                                        __u32 node, __u32 nibble) {
-    __u32 index = image->head.trie_slot * TRIE_CHUNKS + node / TRIE_CHUNK_NODES;
+static __always_inline __u32 trie_child(const struct frame* frame, __u32 trie_slot, __u32 node,
+                                        __u32 nibble) {
+    __u32 index = trie_slot * TRIE_CHUNKS + node / TRIE_CHUNK_NODES;
     void* inner = bpf_map_lookup_elem(&trie_nodes, &index);
     const struct trie_chunk* chunk;
     __u32 zero = 0;
@@ -159,14 +178,25 @@ static __always_inline int limit_reached(const struct frame* frame, const struct
     return limit_refuses(&question) != 0;
 }
 
+static __always_inline int bans_exist(const struct frame* frame) {
+    (void)frame;
+    return table_size(TABLE_BANS) != 0;
+}
+
 static __always_inline int source_banned(const struct frame* frame, const struct ip_bytes* source) {
-    struct network_key key = {128, *source};
+    struct network_key key = {.prefix_bits = 128};
     struct ban* ban;
     if (!table_size(TABLE_BANS)) return 0;
+    copy_address(&key.address, source);
     ban = bpf_map_lookup_elem(&bans, &key);
     if (!ban || ban->deadline_boot_ns <= boot_time_ns(frame)) return 0;
     __sync_fetch_and_add(&ban->hits, 1);
     return 1;
+}
+
+static __always_inline int existing_flows_known(const struct frame* frame) {
+    (void)frame;
+    return table_size(TABLE_EXISTING) != 0;
 }
 
 static __always_inline __u64 existing_seen_ns(const struct frame* frame,

@@ -61,6 +61,11 @@ static __always_inline int frame_read(const struct frame* frame, __u32 offset, v
     return 0;
 }
 
+static __always_inline const __u8* frame_bytes(const struct frame* frame, __u32 offset,
+                                               __u32 size) {
+    return offset + size <= frame->length_bytes ? frame->bytes + offset : 0;
+}
+
 static __always_inline __u32 frame_length(const struct frame* frame) {
     return frame->length_bytes;
 }
@@ -109,9 +114,9 @@ static __always_inline int conntrack_direction(const struct frame* frame,
     return CONNTRACK_NONE;
 }
 
-static __always_inline __u32 trie_child(const struct frame* frame, const struct policy_image* image,
-                                        __u32 node, __u32 nibble) {
-    (void)image;
+static __always_inline __u32 trie_child(const struct frame* frame, __u32 trie_slot, __u32 node,
+                                        __u32 nibble) {
+    (void)trie_slot;
     if (node >= frame->tables->node_count) return TRIE_LEAF;
     return frame->tables->nodes[node].child[nibble & (TRIE_FANOUT - 1)];
 }
@@ -136,6 +141,10 @@ static __always_inline int limit_reached(const struct frame* frame, const struct
            LIMIT_REFUSED;
 }
 
+static __always_inline int bans_exist(const struct frame* frame) {
+    return frame->tables->ban_count != 0;
+}
+
 static __always_inline int source_banned(const struct frame* frame, const struct ip_bytes* source) {
     for (__u32 i = 0; i < frame->tables->ban_count; i++) {
         const struct native_ban* ban = &frame->tables->bans[i];
@@ -143,6 +152,10 @@ static __always_inline int source_banned(const struct frame* frame, const struct
             return 1;
     }
     return 0;
+}
+
+static __always_inline int existing_flows_known(const struct frame* frame) {
+    return frame->tables->existing_count != 0;
 }
 
 static __always_inline __u64 existing_seen_ns(const struct frame* frame,

@@ -19,27 +19,31 @@ static __always_inline void count_lost(enum event_kind kind) {
     count_one(&lost, kind);
 }
 
-// `size_bytes` must be a constant, sizeof the record. The head is filled in, the rest is not
-// zeroed: the caller writes every member. NULL (already counted) when the ring is full; otherwise
-// event_submit must follow.
-static __always_inline void* event_reserve(void* ring, enum event_kind kind, __u32 size_bytes) {
+// `size_bytes` must be a constant, sizeof the record; `boot_ns` is when it happened. The head is
+// filled in, the rest is not zeroed: the caller writes every member. NULL (already counted) when
+// the ring is full; otherwise event_submit must follow.
+static __always_inline void* event_reserve(void* ring, enum event_kind kind, __u32 size_bytes,
+                                           __u64 boot_ns) {
     struct event_head* head = bpf_ringbuf_reserve(ring, size_bytes, 0);
     if (!head) {
         count_lost(kind);
         return 0;
     }
-    head->boot_ns = bpf_ktime_get_boot_ns();
+    head->boot_ns = boot_ns;
     head->size = size_bytes;
     head->abi_version = PORTLID_ABI_VERSION;
     head->kind = (__u16)kind;
     return head;
 }
 
-// The reader polls every ~25 ms; waking it for each record would cost more than all the rest
-// (an IPI, ~3 us). Only a ring that is a quarter full wakes it early.
-static __always_inline void event_submit(void* ring, void* record) {
+// The reader polls several times a second; waking it for each record would cost more than all the
+// rest (an IPI, ~3 us). Only a ring that is a quarter full wakes it early, and so does each further
+// quarter: by the few records that begin it, since several CPUs may step over one at once.
+#define WAKE_BAND_BYTES 1024u
+static __always_inline void event_submit(void* ring, __u32 ring_bytes, void* record) {
     __u64 waiting_bytes = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
-    __u64 ring_bytes = bpf_ringbuf_query(ring, BPF_RB_RING_SIZE);
-    __u64 flags = waiting_bytes >= ring_bytes / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
-    bpf_ringbuf_submit(record, flags);
+    __u64 quarter_bytes = ring_bytes / 4;
+    int wakes =
+        waiting_bytes >= quarter_bytes && (waiting_bytes & (quarter_bytes - 1)) < WAKE_BAND_BYTES;
+    bpf_ringbuf_submit(record, wakes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }

@@ -9,8 +9,8 @@ enum fragment_kind { FRAGMENT_NONE = 0, FRAGMENT_FIRST = 1, FRAGMENT_LATER = 2 }
 
 // Everything the pipeline needs to know of one packet.
 struct packet_facts {
-    struct ip_bytes source;
-    struct ip_bytes destination;
+    struct ip_bytes source __attribute__((aligned(8)));
+    struct ip_bytes destination __attribute__((aligned(8)));
     __u32 length_bytes;           // of the frame
     __u32 transport_offset;       // where the transport header begins
     __u32 end_offset;             // first byte after the IP packet; padding lies beyond

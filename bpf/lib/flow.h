@@ -11,11 +11,12 @@
 #pragma once
 
 #include "lib/interface.h"
+#include "lib/used_ports.h"
 
 static __always_inline void egress_key(const struct packet_facts* facts, struct flow_key* key) {
     __builtin_memset(key, 0, sizeof(*key));
-    key->local = facts->source;
-    key->remote = facts->destination;
+    move_address(&key->local, &facts->source);
+    move_address(&key->remote, &facts->destination);
     key->local_port_host = is_icmp(facts) ? facts->destination_port_host : facts->source_port_host;
     key->remote_port_host = is_icmp(facts) ? 0 : facts->destination_port_host;
     key->protocol = facts->protocol;
@@ -68,8 +69,11 @@ static __always_inline void note_forwarded(void) {
 int flow_store(__u64 tag, __u64 now_ns, __u32 forwarded);
 int flow_renew(__u64 tag, __u64 now_ns, __u64 idle_ns, __u32 forwarded);
 
-static __always_inline void write_flow(__u64 tag, __u64 now, __u32 forwarded) {
-    int outcome = flow_store(tag, now, forwarded);
+static __always_inline void write_flow(const struct flow_key* key, __u64 tag, __u64 now,
+                                       __u32 forwarded) {
+    int outcome;
+    use_port(key->protocol, key->local_port_host);
+    outcome = flow_store(tag, now, forwarded);
     if (forwarded) note_forwarded();
     if (outcome == FLOW_TABLE_FULL)
         count_health(HEALTH_flow_insert_failed);
@@ -99,5 +103,5 @@ static __always_inline void track_egress(const struct frame* frame,
         if (conntrack_direction(frame, facts, 1) == CONNTRACK_ORIGINAL) return;
         if (image && peer_is_admitted(frame, image, zone_index, facts)) return;
     }
-    write_flow(tag, now, (__u32)forwarded);
+    write_flow(&key, tag, now, (__u32)forwarded);
 }

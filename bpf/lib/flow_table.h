@@ -14,6 +14,7 @@
 #pragma once
 
 #include "abi/maps.h"
+#include "lib/address.h"
 #include "lib/siphash.h"
 
 #define FLOW_TABLE_FULL (-1)
@@ -24,8 +25,8 @@
 static __always_inline __u64 flow_tag(const struct limit_seed* seed, const struct flow_key* key) {
     __u64 local[2], remote[2], ports;
     struct siphash state;
-    __builtin_memcpy(local, key->local.bytes, 16);
-    __builtin_memcpy(remote, key->remote.bytes, 16);
+    load_halves(&key->local, local);
+    load_halves(&key->remote, remote);
     ports = (__u64)key->protocol << 32 | (__u64)key->local_port_host << 16 | key->remote_port_host;
     siphash_start(&state, seed);
     if (!(local[0] | remote[0])) {

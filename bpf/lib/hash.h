@@ -4,12 +4,13 @@
 // collision costs a probe or shares a budget, it never changes whose rule decides.
 #pragma once
 
-#include "abi/types.h"
+#include "lib/address.h"
 
 static __always_inline __u32 hash_address(const struct ip_bytes* address) {
-    __u64 low, high, mixed;
-    __builtin_memcpy(&high, address->bytes, 8);
-    __builtin_memcpy(&low, address->bytes + 8, 8);
+    __u64 halves[2], low, high, mixed;
+    load_halves(address, halves);
+    high = halves[0];
+    low = halves[1];
     mixed = (low ^ (high << 1)) * 0x9e3779b97f4a7c15ull;
     mixed ^= mixed >> 29;
     mixed = (mixed + high) * 0xbf58476d1ce4e5b9ull;
@@ -19,7 +20,7 @@ static __always_inline __u32 hash_address(const struct ip_bytes* address) {
 // IPv4 sources count one by one, IPv6 by /64: whoever has an address there has all of them.
 static __always_inline void budget_source(const struct ip_bytes* source, struct ip_bytes* to) {
     __u64 halves[2];
-    __builtin_memcpy(halves, source->bytes, 16);
+    load_halves(source, halves);
     if (halves[0]) halves[1] = 0;  // IPv4-mapped addresses begin with eight zero bytes
     __builtin_memcpy(to->bytes, halves, 16);
 }

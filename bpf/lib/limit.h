@@ -27,7 +27,7 @@ static __always_inline __u64 limit_key(const struct limit_seed* seed, const stru
                                        __u64 rule_key) {
     struct siphash state;
     __u64 words[2];
-    __builtin_memcpy(words, source->bytes, 16);
+    load_halves(source, words);
     siphash_start(&state, seed);
     siphash_word(&state, words[0]);
     siphash_word(&state, words[1]);

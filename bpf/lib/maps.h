@@ -144,6 +144,13 @@ struct flows_map {
     __type(value, struct flow_bucket);
 };
 
+struct used_ports_map {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, USED_PORT_WORDS);
+    __type(key, __u32);
+    __type(value, __u64);
+};
+
 struct asked_first_map {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, ASKED_FIRST_SLOTS);
@@ -218,13 +225,6 @@ struct budgets_map {
     __type(value, __u64);
 };
 
-struct report_gates_map {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, 1);
-    __type(key, __u32);
-    __type(value, struct report_gate);
-};
-
 PORTLID_MAP(socket_events);
 PORTLID_MAP(verdict_events);
 PORTLID_MAP(listeners);
@@ -245,6 +245,7 @@ PORTLID_MAP(local_addresses);
 PORTLID_MAP(own_buckets);
 PORTLID_MAP(networks);
 PORTLID_MAP(flows);
+PORTLID_MAP(used_ports);
 PORTLID_MAP(asked_first);
 PORTLID_MAP(existing_flows);
 PORTLID_MAP(bans);
@@ -253,7 +254,6 @@ PORTLID_MAP(limits);
 PORTLID_MAP(limit_seeds);
 PORTLID_MAP(counters);
 PORTLID_MAP(recent_verdicts);
-PORTLID_MAP(report_gates);
 PORTLID_MAP(recent_uses);
 PORTLID_MAP(use_gates);
 PORTLID_MAP(packet_scratch);

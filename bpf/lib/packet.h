@@ -8,6 +8,7 @@
 // fixed transport header (RFC 1858, RFC 3128).
 #pragma once
 
+#include "lib/address.h"
 #include "lib/backend.h"
 #include "lib/facts.h"
 
@@ -39,10 +40,11 @@ static __always_inline __u16 load_be16(const __u8* bytes) {
 }
 
 static __always_inline void set_ipv4(struct ip_bytes* to, const __u8* four) {
-    __builtin_memset(to->bytes, 0, 10);
-    to->bytes[10] = 0xff;
-    to->bytes[11] = 0xff;
-    __builtin_memcpy(to->bytes + 12, four, 4);
+    __u64 halves[2] = {0, 0xffff0000u};  // bytes 00 00 ff ff, little-endian
+    __u32 word;
+    __builtin_memcpy(&word, four, 4);
+    halves[1] |= (__u64)word << 32;
+    store_halves(to, halves);
 }
 
 // Reads `size` bytes at `offset` that lie inside the IP packet, or fails.
@@ -152,8 +154,8 @@ static __always_inline int parse_ipv6(const struct frame* frame, struct packet_f
     room = room_for(frame, facts, offset, payload_bytes + 40);
     if (payload_bytes == 0 && room > 0xffff) payload_bytes = room - 40;  // jumbo (BIG TCP)
     if (header[0] >> 4 != 6 || payload_bytes + 40 > room) return PARSE_MALFORMED;
-    __builtin_memcpy(facts->source.bytes, header + 8, 16);
-    __builtin_memcpy(facts->destination.bytes, header + 24, 16);
+    move_address(&facts->source, (const struct ip_bytes*)(header + 8));
+    move_address(&facts->destination, (const struct ip_bytes*)(header + 24));
     facts->family = 6;
     facts->protocol = header[6];
     facts->hop_limit = header[7];

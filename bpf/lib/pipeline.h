@@ -44,37 +44,28 @@ static __always_inline struct judgement refuse(__u8 why, __u16 rule, int enforce
 }
 
 static __always_inline int is_multicast(const struct ip_bytes* address, __u8 family) {
-    return family == 4 ? (address->bytes[12] & 0xf0) == 0xe0 : address->bytes[0] == 0xff;
+    return family == 4 ? (ipv4_word(address) & 0xf0) == 0xe0 : address->bytes[0] == 0xff;
 }
 
 static __always_inline int is_all_ones(const struct ip_bytes* address) {
-    return (address->bytes[12] & address->bytes[13] & address->bytes[14] & address->bytes[15]) ==
-           0xff;
+    return ipv4_word(address) == 0xffffffffu;
 }
 
 // The limited broadcast, and 0.0.0.0, its old form (RFC 1122, 3.2.1.3): Linux delivers a datagram
 // from 0.0.0.0 to 0.0.0.0 to every socket of the port.
 static __always_inline int is_to_everybody(const struct ip_bytes* address) {
-    __u32 four;
-    __builtin_memcpy(&four, address->bytes + 12, 4);
+    __u32 four = ipv4_word(address);
     return four == 0 || four == 0xffffffffu;
-}
-
-static __always_inline int high_bytes_zero(const struct ip_bytes* address) {
-    __u64 high;
-    __builtin_memcpy(&high, address->bytes, 8);
-    return high == 0;
 }
 
 // Row 2: 127/8, ::1, and addresses in ::ffff:0:0/96, which mean IPv4 and never travel as IPv6.
 static __always_inline int never_on_a_wire(const struct ip_bytes* address, __u8 family) {
-    const __u8* b = address->bytes;
-    __u32 third;
-    if (family == 4) return b[12] == 127;
-    if (!high_bytes_zero(address)) return 0;
-    __builtin_memcpy(&third, b + 8, 4);
-    if (third == 0xffff0000u) return 1;  // bytes 00 00 ff ff, little-endian
-    return third == 0 && b[12] == 0 && b[13] == 0 && b[14] == 0 && b[15] == 1;
+    __u64 halves[2];
+    if (family == 4) return (ipv4_word(address) & 0xff) == 127;
+    load_halves(address, halves);
+    if (halves[0]) return 0;
+    if ((__u32)halves[1] == 0xffff0000u) return 1;  // bytes 00 00 ff ff, little-endian
+    return halves[1] == 1ull << 56;
 }
 
 static __always_inline int is_martian(const struct frame* frame, const struct packet_facts* facts) {
@@ -127,8 +118,8 @@ static __always_inline int flow_is_live(const struct frame* frame, const struct 
 
 // The key of the flow that `facts`, coming in, belongs to.
 static __always_inline void ingress_key(const struct packet_facts* facts, struct flow_key* key) {
-    key->local = facts->destination;
-    key->remote = facts->source;
+    move_address(&key->local, &facts->destination);
+    move_address(&key->remote, &facts->source);
     key->local_port_host = facts->destination_port_host;
     key->remote_port_host = facts->source_port_host;
     key->protocol = facts->protocol;

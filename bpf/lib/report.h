@@ -6,31 +6,39 @@
 
 #include "lib/interface.h"
 
+static __always_inline struct counter* counter_of(__u32 slot, const struct judgement* judged) {
+    __u32 index = (slot * REASON_SLOTS + judged->reason) * VERDICT_COUNT + judged->verdict;
+    return bpf_map_lookup_elem(&counters, &index);
+}
+
 // Plain additions: both ingress programs run with softirqs off and never inside each other, so an
 // element has one writer at a time (two atomic additions would cost a fifth of a drop).
-static __always_inline void count_verdict(__u32 slot, const struct judgement* judged,
-                                          __u32 length_bytes) {
-    __u32 index = (slot * REASON_SLOTS + judged->reason) * VERDICT_COUNT + judged->verdict;
-    struct counter* counter = bpf_map_lookup_elem(&counters, &index);
-    if (!counter) return;
+static __always_inline void count_packet(struct counter* counter, __u32 length_bytes) {
     counter->packets += 1;
     counter->bytes += length_bytes;
 }
 
-// How many packets this call stands for; 0 = leave this one out (see REPORT_SAMPLE).
-static __always_inline __u32 pass_gate(struct report_gate* gate) {
-    if (!gate->skip_left) return 1;
-    if (gate->epoch != bpf_jiffies64() >> REPORT_EPOCH_SHIFT) {
-        gate->skip_left = 0;
-        return 1;
-    }
-    if (--gate->skip_left) return 0;
-    return REPORT_SAMPLE;
+static __always_inline __u32 gate_epoch(void) {
+    return (__u32)(bpf_jiffies64() >> REPORT_EPOCH_SHIFT);
 }
 
-static __always_inline void close_gate(struct report_gate* gate) {
-    gate->epoch = bpf_jiffies64() >> REPORT_EPOCH_SHIFT;
-    gate->skip_left = REPORT_SAMPLE;
+// 1 = the gate leaves this one out and has noted it; 0 = report() has to see it.
+static __always_inline int stays_out(struct counter* counter) {
+    if (counter->skip_left < 2 || counter->gate_epoch != gate_epoch()) return 0;
+    counter->skip_left--;
+    return 1;
+}
+
+// How many packets the one that got through stands for (see REPORT_SAMPLE).
+static __always_inline __u32 pass_gate(struct counter* counter) {
+    const __u32 was_left = counter->skip_left;
+    counter->skip_left = 0;
+    return was_left == 1 && counter->gate_epoch == gate_epoch() ? REPORT_SAMPLE : 1;
+}
+
+static __always_inline void close_gate(struct counter* counter) {
+    counter->gate_epoch = gate_epoch();
+    counter->skip_left = REPORT_SAMPLE;
 }
 
 static __always_inline void fill_key(const struct packet_facts* facts,
@@ -47,10 +55,10 @@ static __always_inline void fill_key(const struct packet_facts* facts,
 
 static __always_inline void send_verdict(const struct packet_facts* facts,
                                          const struct judgement* judged,
-                                         const struct policy_image* image, __u32 ifindex,
-                                         __u8 zone) {
+                                         const struct policy_image* image, __u32 ifindex, __u8 zone,
+                                         __u64 boot_ns) {
     struct verdict_event* event =
-        event_reserve(&verdict_events, EVENT_verdict, sizeof(struct verdict_event));
+        event_reserve(&verdict_events, EVENT_verdict, sizeof(struct verdict_event), boot_ns);
     if (!event) return;
     event->generation = image->head.generation;
     event->source = facts->source;
@@ -73,7 +81,7 @@ static __always_inline void send_verdict(const struct packet_facts* facts,
     event->reserved = 0;
     event->reserved2 = 0;
     event->reserved3 = 0;
-    event_submit(&verdict_events, event);
+    event_submit(&verdict_events, VERDICT_EVENTS_BYTES, event);
 }
 
 // Both budgets of the window have room: one source's, and the whole sensor's (bucket 0).
@@ -83,18 +91,17 @@ static __always_inline int take_event_budget(const struct ip_bytes* source, __u3
     return bucket_take(&event_budgets, 0, window, EVENT_WINDOW_BUDGET);
 }
 
-static __always_inline void report(const struct packet_facts* facts, const struct judgement* judged,
-                                   const struct policy_image* image, __u32 ifindex, __u8 zone) {
+// `counter` is that of the judgement.
+static __always_inline void report(struct counter* counter, const struct packet_facts* facts,
+                                   const struct judgement* judged, const struct policy_image* image,
+                                   __u32 ifindex, __u8 zone) {
     struct verdict_state fresh = {};
     struct verdict_state* state;
-    struct report_gate* gate;
     struct verdict_key key;
-    __u32 zero = 0, weight;
+    __u32 weight;
     __u64 now, window;
-    gate = bpf_map_lookup_elem(&report_gates, &zero);
-    if (!gate) return;
-    weight = pass_gate(gate);
-    if (!weight) return;
+    if (stays_out(counter)) return;
+    weight = pass_gate(counter);
     now = bpf_ktime_get_boot_ns();
     window = now / EVENT_WINDOW_NS;
     fill_key(facts, judged, zone, &key);
@@ -109,10 +116,10 @@ static __always_inline void report(const struct packet_facts* facts, const struc
     state->last_boot_ns = now;
     if (state->window == window) return;
     if (!take_event_budget(&key.source, (__u32)window)) {
-        close_gate(gate);
+        close_gate(counter);
         return;
     }
     state->window = window;
     __sync_fetch_and_add(&state->reported, 1);
-    send_verdict(facts, judged, image, ifindex, zone);
+    send_verdict(facts, judged, image, ifindex, zone, now);
 }

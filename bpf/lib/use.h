@@ -28,21 +28,32 @@ static __always_inline int has_syn(const struct packet_facts* facts) {
     return facts->protocol == PROTOCOL_TCP && (facts->tcp_flags & TCP_SYN);
 }
 
-static __always_inline int pass_use_gate(const struct packet_facts* facts) {
-    struct use_gate* gate;
+// How many more of its kind may be noted in this jiffy; NULL = no gate.
+static __always_inline __u32* open_use_gate(const struct packet_facts* facts) {
     __u32 zero = 0;
-    __u32* left;
-    __u64 jiffy;
-    gate = bpf_map_lookup_elem(&use_gates, &zero);
+    struct use_gate* gate = bpf_map_lookup_elem(&use_gates, &zero);
+    __u64 jiffy = bpf_jiffies64();
     if (!gate) return 0;
-    jiffy = bpf_jiffies64();
     if (gate->jiffy != jiffy) {
         gate->jiffy = jiffy;
         gate->syns_left = USE_SYNS_A_JIFFY;
         gate->others_left = USE_OTHERS_A_JIFFY;
     }
-    left = has_syn(facts) ? &gate->syns_left : &gate->others_left;
-    if (!*left) return 0;
+    return has_syn(facts) ? &gate->syns_left : &gate->others_left;
+}
+
+// 1 = note_use() would note this packet now.
+static __always_inline int use_is_due(const struct packet_facts* facts,
+                                      const struct judgement* judged) {
+    const __u32* left;
+    if (!is_evidence(judged->reason)) return 0;
+    left = open_use_gate(facts);
+    return left && *left;
+}
+
+static __always_inline int pass_use_gate(const struct packet_facts* facts) {
+    __u32* left = open_use_gate(facts);
+    if (!left || !*left) return 0;
     *left -= 1;
     return 1;
 }

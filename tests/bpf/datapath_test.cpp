@@ -42,7 +42,7 @@ protected:
         image.cells[10 + which] = 2;
         image.cells[11 - which] = 1;
         const auto source = IpAddress::parse(test::kStrangerV4)->bytes();
-        image.source_root_v4[source[12] << 8 | source[13]] = which;
+        image.source_root_v4[source[12] << 8 | source[13]] = {which, 0, 0xffff};
         policy.nodes.assign(2, {});
         for (auto& node : policy.nodes)
             for (auto& entry : node.child) entry = TRIE_LEAF | which;

@@ -114,10 +114,9 @@ protected:
     // Every byte that a packet could have changed: maps by name, all CPUs.
     std::map<std::string, std::string> state_of_the_sensor() {
         std::map<std::string, std::string> state;
-        for (const char* name :
-             {"counters", "flows", "asked_first", "recent_verdicts", "recent_uses", "use_gates",
-              "budgets", "event_budgets", "report_gates", "lost", "health", "limits", "bans",
-              "existing_flows", "table_sizes"}) {
+        for (const char* name : {"counters", "flows", "asked_first", "recent_verdicts",
+                                 "recent_uses", "use_gates", "budgets", "event_budgets", "lost",
+                                 "health", "limits", "bans", "existing_flows", "table_sizes"}) {
             const auto map = open_pin(pins() / "maps" / name);
             EXPECT_TRUE(map.valid()) << name;
             state[name] = dump(map.get());

@@ -10,7 +10,7 @@
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wsign-conversion"
 #pragma GCC diagnostic ignored "-Wshadow"
-#include "lib/pipeline.h"
+#include "lib/plain.h"
 #pragma GCC diagnostic pop
 
 namespace portlid::test {
@@ -108,9 +108,7 @@ void NativePipeline::forget_tries() {
     std::fill(limits_.begin(), limits_.end(), limit_set{});
 }
 
-NativeAnswer NativePipeline::judge(const Arrival& arrival, std::span<const std::uint8_t> bytes,
-                                   std::uint64_t now_ms) {
-    tables_.now_boot_ns = now_ms * kNsPerMs;
+frame NativePipeline::packet_of(const Arrival& arrival, std::span<const std::uint8_t> bytes) const {
     frame packet{};
     packet.bytes = bytes.data();
     packet.tables = &tables_;
@@ -118,6 +116,26 @@ NativeAnswer NativePipeline::judge(const Arrival& arrival, std::span<const std::
     packet.layer3 = arrival.layer3 ? 1 : 0;
     packet.offloaded_vlan = arrival.tag_taken_off ? 5 : 0;
     packet.own_mac = station(arrival.mac);
+    return packet;
+}
+
+std::optional<NativeAnswer> NativePipeline::judge_plain(const Arrival& arrival,
+                                                        std::span<const std::uint8_t> bytes) const {
+    const auto packet = packet_of(arrival, bytes);
+    packet_facts facts{};
+    judgement judged{};
+    if (arrival.force_monitor ||
+        ::judge_plain(&packet, compiled_.image.get(), static_cast<__u32>(arrival.zone), &facts,
+                      &judged) == 0)
+        return std::nullopt;
+    return NativeAnswer{static_cast<verdict_word>(judged.verdict),
+                        static_cast<reason>(judged.reason), judged.rule};
+}
+
+NativeAnswer NativePipeline::judge(const Arrival& arrival, std::span<const std::uint8_t> bytes,
+                                   std::uint64_t now_ms) {
+    tables_.now_boot_ns = now_ms * kNsPerMs;
+    const auto packet = packet_of(arrival, bytes);
     packet_facts facts{};
     const auto judged =
         ::judge(&packet, compiled_.image.get(), static_cast<__u32>(arrival.zone), &facts);

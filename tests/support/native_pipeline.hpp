@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 
 #include "abi/maps.h"
@@ -25,6 +26,7 @@ struct NativeAnswer {
     verdict_word verdict = VERDICT_allow;
     reason why = REASON_no_policy;
     std::uint16_t rule = 0;
+    bool operator==(const NativeAnswer&) const = default;
 };
 
 // The tables of one host and policy, made once and asked often. Remembers tries at limits.
@@ -35,10 +37,15 @@ public:
 
     [[nodiscard]] NativeAnswer judge(const Arrival& arrival, std::span<const std::uint8_t> frame,
                                      std::uint64_t now_ms);
+    // The short way of the ingress programs; nothing where it leaves the frame to judge().
+    [[nodiscard]] std::optional<NativeAnswer> judge_plain(
+        const Arrival& arrival, std::span<const std::uint8_t> frame) const;
     void forget_tries();
     void spend_budgets(bool spent) { tables_.budget_left = spent ? 0 : 1; }
 
 private:
+    [[nodiscard]] frame packet_of(const Arrival& arrival,
+                                  std::span<const std::uint8_t> bytes) const;
     void fill(const ReferenceHost& host, std::uint64_t start_ns);
 
     const policy::CompiledPolicy& compiled_;

@@ -37,6 +37,35 @@ SourceGroups collect_groups(Plan& plan) {
     return groups;
 }
 
+// The class of most of a node's sixteen ways; the number 0 where none of them is decided here.
+std::uint16_t commonest_class(const trie_node& node) {
+    std::uint16_t best = 0;
+    std::ptrdiff_t most = 0;
+    for (const auto entry : node.child) {
+        if ((entry & TRIE_LEAF) == 0) continue;
+        const auto count = std::count(std::begin(node.child), std::end(node.child), entry);
+        if (count <= most) continue;
+        most = count;
+        best = static_cast<std::uint16_t>(entry & ~TRIE_LEAF);
+    }
+    return best;
+}
+
+trie_root root_of(const SourceTrie& trie, std::uint32_t entry) {
+    if ((entry & TRIE_LEAF) != 0) return {0, static_cast<std::uint16_t>(entry & ~TRIE_LEAF), 0};
+    const auto& node = trie.nodes[entry];
+    trie_root root{entry, commonest_class(node), 0};
+    for (unsigned nibble = 0; nibble < TRIE_FANOUT; ++nibble)
+        if (node.child[nibble] != (TRIE_LEAF | root.class_id))
+            root.below = static_cast<std::uint16_t>(root.below | 1U << nibble);
+    return root;
+}
+
+void write_roots(const SourceTrie& trie, std::size_t family, trie_root* to) {
+    std::transform(trie.roots[family].begin(), trie.roots[family].end(), to,
+                   [&](std::uint32_t entry) { return root_of(trie, entry); });
+}
+
 }  // namespace
 
 Result<> plan_sources(Plan& plan) {
@@ -44,8 +73,8 @@ Result<> plan_sources(Plan& plan) {
     if (!trie) return pass_on(trie.error());
     plan.trie = std::move(*trie);
     auto& image = plan.image();
-    std::copy(plan.trie.roots[0].begin(), plan.trie.roots[0].end(), image.source_root_v4);
-    std::copy(plan.trie.roots[1].begin(), plan.trie.roots[1].end(), image.source_root_v6);
+    write_roots(plan.trie, 0, image.source_root_v4);
+    write_roots(plan.trie, 1, image.source_root_v6);
     image.head.source_classes = static_cast<std::uint32_t>(plan.trie.classes.size());
     write_flags(plan);
     plan.out.nodes = std::move(plan.trie.nodes);

@@ -127,6 +127,33 @@ TEST(Reference, AgreesWithTheNativePipelineOnRandomPoliciesAndFrames) {
             << ": the generators prove nothing about it";
 }
 
+// The short way of the ingress programs (lib/plain.h) answers as the long one, or not at all.
+TEST(Plain, AnswersAsTheWholePipelineOnRandomPoliciesAndFrames) {
+    const auto frames = wanted_frames(30000);
+    auto seed = wanted_seed();
+    std::map<std::pair<reason, verdict_word>, std::uint64_t> answered;
+    for (std::uint64_t judged = 0; judged < frames; ++seed) {
+        std::string why;
+        const auto round = make_round(seed, Clock::Own, why);
+        ASSERT_NE(round, nullptr) << why;
+        NativePipeline native(round->compiled, round->host, round->networks, round->now_ms);
+        for (unsigned i = 0; i < kFramesPerRound; ++i, ++judged) {
+            const auto frame = next_frame(*round);
+            const auto plain = native.judge_plain(round->arrival, frame);
+            const auto whole = native.judge(round->arrival, frame, round->now_ms);
+            if (plain) ++answered[{plain->why, plain->verdict}];
+            ASSERT_TRUE(!plain || *plain == whole)
+                << "plain says " << word_of(plain->verdict) << " " << word_of(plain->why)
+                << ", all of it " << word_of(whole.verdict) << " " << word_of(whole.why) << "\n"
+                << describe(*round, frame);
+        }
+    }
+    for (const auto& [why, verdict] :
+         {std::pair{REASON_no_service, VERDICT_drop}, std::pair{REASON_allowed, VERDICT_allow},
+          std::pair{REASON_source_not_allowed, VERDICT_drop}})
+        EXPECT_GT((answered[{why, verdict}]), frames / 2000) << word_of(why);
+}
+
 TEST(Routed, OpensWholeSubnetsPartsOfThemAndSeveralAtOnce) {
     const auto cidr = [](const char* text) { return *Cidr::parse(text); };
     std::map<Cidr, std::uint32_t> networks{{cidr("172.17.0.0/16"), NETWORK_CONTAINER},

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The short way for plain frames, which nearly all are: TCP or UDP to an address of ours, on IPv4
+// without options or IPv6 without extension headers, untagged, whole, unfragmented, and decided by
+// the port alone. Its facts stay in registers and it asks no table that cannot matter.
+//
+// It decides nothing of its own: the rows are those of lib/pipeline.h, in their order, and whatever
+// is not plain (or looks wrong) is left to judge(), which gives the same answer for all frames.
+// tests/bpf holds both against each other.
+#pragma once
+
+#include "lib/pipeline.h"
+
+// Bytes before the network header, and of the two network headers.
+#define PLAIN_LINK 14u
+#define PLAIN_IPV4 20u
+#define PLAIN_IPV6 40u
+
+// As they lie on the wire; the compiler must not take words for bytes.
+static __always_inline __u16 wire_16(const __u8* at) {
+    __u16 value;
+    __builtin_memcpy(&value, on_boundary(at, 2), 2);
+    return value;
+}
+static __always_inline __u32 wire_32(const __u8* at) {
+    __u32 value;
+    __builtin_memcpy(&value, on_boundary(at, 4), 4);
+    return value;
+}
+static __always_inline __u64 wire_64(const __u8* at) {
+    __u64 value;
+    __builtin_memcpy(&value, on_boundary(at, 8), 8);
+    return value;
+}
+
+// The ports, and whether the length that the header claims fits into the `room` bytes that the
+// packet has left. 20 bytes of TCP or 8 of UDP are there.
+static __always_inline int read_plain_ports(const __u8* at, __u32 room,
+                                            struct packet_facts* facts) {
+    __u32 claimed_bytes, least_bytes = 20;
+    facts->source_port_host = __builtin_bswap16(wire_16(at));
+    facts->destination_port_host = __builtin_bswap16(wire_16(at + 2));
+    if (facts->protocol == PROTOCOL_TCP) {
+        claimed_bytes = (__u32)(at[12] >> 4) * 4u;
+        facts->tcp_flags = at[13];
+    } else {
+        claimed_bytes = __builtin_bswap16(wire_16(at + 4));
+        least_bytes = 8;
+    }
+    return claimed_bytes >= least_bytes && claimed_bytes <= room;
+}
+
+// `at`: the frame, long enough for all that is read here.
+static __always_inline int read_plain_ipv4(const __u8* at, __u32 length_bytes,
+                                           struct packet_facts* facts) {
+    const __u8* header = at + PLAIN_LINK;
+    const __u32 total_bytes = __builtin_bswap16(wire_16(header + 2));
+    __u64 halves[2] = {0, 0xffff0000u};
+    if (header[0] != 0x45 || wire_16(header + 6) & __builtin_bswap16(0x3fff)) return 0;
+    if (total_bytes > length_bytes - PLAIN_LINK || total_bytes < PLAIN_IPV4) return 0;
+    facts->family = 4;
+    facts->protocol = header[9];
+    halves[1] |= (__u64)wire_32(header + 12) << 32;
+    store_halves(&facts->source, halves);
+    halves[1] = 0xffff0000u | (__u64)wire_32(header + 16) << 32;
+    store_halves(&facts->destination, halves);
+    return read_plain_ports(header + PLAIN_IPV4, total_bytes - PLAIN_IPV4, facts);
+}
+
+static __always_inline int read_plain_ipv6(const __u8* at, __u32 length_bytes,
+                                           struct packet_facts* facts) {
+    const __u8* header = at + PLAIN_LINK;
+    const __u32 payload_bytes = __builtin_bswap16(wire_16(header + 4));
+    __u64 halves[2];
+    if (header[0] >> 4 != 6 || payload_bytes + PLAIN_IPV6 > length_bytes - PLAIN_LINK) return 0;
+    facts->family = 6;
+    facts->protocol = header[6];
+    halves[0] = wire_64(header + 8);
+    halves[1] = wire_64(header + 16);
+    store_halves(&facts->source, halves);
+    halves[0] = wire_64(header + 24);
+    halves[1] = wire_64(header + 32);
+    store_halves(&facts->destination, halves);
+    return read_plain_ports(header + PLAIN_IPV6, payload_bytes, facts);
+}
+
+// 0 = not plain. Fills what the rows below ask of the facts, no more. Frames that end within a TCP
+// header's length of the network header are few: they go the long way.
+static __always_inline int read_plain(const struct frame* frame, struct packet_facts* facts) {
+    const __u8* at = frame_bytes(frame, 0, PLAIN_LINK + PLAIN_IPV4 + 20);
+    __u16 ethertype_be;
+    if (!at) return 0;
+    ethertype_be = wire_16(at + 12);
+    if (ethertype_be == __builtin_bswap16(ETHERTYPE_IPV4)) {
+        if (!read_plain_ipv4(at, frame->length_bytes, facts)) return 0;
+    } else {
+        at = frame_bytes(frame, 0, PLAIN_LINK + PLAIN_IPV6 + 20);
+        if (!at || ethertype_be != __builtin_bswap16(ETHERTYPE_IPV6)) return 0;
+        if (!read_plain_ipv6(at, frame->length_bytes, facts)) return 0;
+    }
+    return facts->protocol == PROTOCOL_TCP || facts->protocol == PROTOCOL_UDP;
+}
+
+static __always_inline int may_be_grandfathered(const struct frame* frame,
+                                                const struct packet_facts* facts) {
+    return facts->protocol == PROTOCOL_TCP && !(facts->tcp_flags & TCP_SYN) &&
+           existing_flows_known(frame);
+}
+
+// Rows 9 and 11 to 14 where nothing but the packet and the policy can matter; 0 = something may.
+static __always_inline int decide_plain(const struct frame* frame, const struct policy_image* image,
+                                        const struct zone_rules* zone,
+                                        const struct decision* decision,
+                                        const struct packet_facts* facts,
+                                        struct judgement* judged) {
+    if (decision->failsafe || decision->condition || decision->enforce != zone->enforce) return 0;
+    if (decision->allow) {
+        if ((image->head.flags & IMAGE_HAS_DENY) || bans_exist(frame)) return 0;
+        *judged = pass(decision->reason, decision->rule);
+    } else {
+        if (!decision->enforce || may_be_grandfathered(frame, facts)) return 0;
+        *judged = refuse(decision->reason, decision->rule, 1);
+    }
+    // What asks first and passes has to be remembered.
+    return judged->verdict == VERDICT_drop || !asks_first(facts, judged);
+}
+
+// 1 = judged, exactly as judge() would have, and nothing of the judgement needs remembering.
+static __always_inline int judge_plain(const struct frame* frame, const struct policy_image* image,
+                                       __u32 zone_index, struct packet_facts* facts,
+                                       struct judgement* judged) {
+    const struct zone_rules* zone = &image->zones[bounded(zone_index, MAX_ZONES)];
+    const struct decision* decision;
+    if (frame->layer3 || !read_plain(frame, facts)) return 0;
+    if (is_essential(facts) || is_martian(frame, facts)) return 0;
+    if (!own_address(frame, &facts->destination)) return 0;
+    if (is_reply(frame, facts)) {
+        *judged = pass(REASON_reply, 0);
+        return 1;
+    }
+    decision =
+        port_decision(frame, image, zone_index, facts->protocol, facts->destination_port_host,
+                      &facts->source, &facts->destination, facts->family);
+    return decide_plain(frame, image, zone, decision, facts, judged);
+}

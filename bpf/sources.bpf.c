@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Source addresses behind the root of the policy's trie.
+//
+//   function trie_find_v6   ingress, egress: the entry at which an IPv6 address ends
+#include "lib/maps.h"
+// after the helpers
+#include "lib/source.h"
+
+__noinline __u32 trie_find_v6(__u32 trie_slot, __u32 node, __u64 high_path, __u64 low_path) {
+    return walk_v6(0, trie_slot, node, high_path, low_path);
+}
+
+char LICENSE[] SEC("license") = "GPL";
