@@ -11,6 +11,7 @@
 //   __u32 trie_child(frame, image, node, nibble)     entry of a trie node; TRIE_LEAF on bad index
 //   int   budget_take(frame, source, kind, per_second) 1 while the source's budget lasts
 //   int   limit_reached(frame, source, condition)    1 = this try of the source is one too many
+//   int   owner_holds_port(frame, owner, key, exact_only) 1 = see lib/owner.h
 //   int   source_banned(frame, source)               1 = now
 //   __u64 existing_seen_ns(frame, key)               when the open flow was seen; 0 = never
 //   __u64 boot_time_ns(frame)

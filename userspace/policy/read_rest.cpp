@@ -122,7 +122,6 @@ void read_labels(LoadState& state, const YamlNode& node) {
     if (const auto* ceiling = map.need("ceiling"))
         read_list(*ceiling, "`ceiling`", true, state.report,
                   [&](const YamlNode& item) { read_ceiling(state, item); });
-    state.report.warn(node.place, "labels are parsed but not read from containers yet");
 }
 
 void read_binds(LoadState& state, const YamlNode& node) {
@@ -131,8 +130,6 @@ void read_binds(LoadState& state, const YamlNode& node) {
         word != nullptr && only_once(state, "binds.default", word->place)) {
         state.policy.binds_refuse =
             read_word(*word, "`default`", {"record", "refuse"}, state.report).value_or(0) == 1;
-        if (state.policy.binds_refuse)
-            state.report.warn(word->place, "binds are recorded; refusing them is not applied yet");
     }
     if (const auto* allow = map.find("allow"))
         read_list(*allow, "`allow`", true, state.report,
