@@ -2,7 +2,8 @@
 // Ports that belong to somebody: is the one who holds it now the one who may?
 //
 //   function  owner_holds   called by ingress for a port whose rule names an owner
-//   syscall   port_claim    context: struct port_claim; userspace's way to add a socket that no hook
+//   syscall   port_claim    context: struct port_claim; userspace's way to add a socket that no
+//   hook
 //                           saw come. 0 = done
 //
 // Userspace proves (who is this?), the kernel takes back: a proof stands for one state of a slot,
@@ -18,7 +19,8 @@
 //               socket on an exact address then counts as one of every address.
 // port_proofs   key struct port_proof_key, value u64. Writer: userspace. Reader: ingress. 16384.
 //               Full: the port stays closed, with an error that says so.
-// bind_settings, bind_ports, bind_sets   see abi/owners.h. Writer: userspace. Readers: bind4, bind6.
+// bind_settings, bind_ports, bind_sets   see abi/owners.h. Writer: userspace. Readers: bind4,
+// bind6.
 //               Never full (arrays).
 // bind_who      key struct bind_who_key, value rules as bits. Writer: userspace. Readers: bind4,
 //               bind6. 32768 cgroups, users and programs. Full: who does not fit is refused.

@@ -4,8 +4,8 @@
 // bind's result (that would lift the privileged-port check).
 //
 // cgroup/bind4, bind6            sees the port that was asked for, before the kernel chooses;
-//                                remembers it with the socket; may refuse it (EVENT_refused): before
-//                                anything has happened, so that nothing is left over
+//                                remembers it with the socket; may refuse it (EVENT_refused):
+//                                before anything has happened, so that nothing is left over
 // cgroup/post_bind4, post_bind6  sees a bind() that succeeded: EVENT_bind, listeners (BOUND)
 // tp_btf/inet_sock_set_state     sees CLOSE -> LISTEN, in listen(), process context: EVENT_listen,
 //                                listeners (LISTENING); LISTEN -> CLOSE: EVENT_close. Every other

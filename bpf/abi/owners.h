@@ -77,7 +77,7 @@ ABI_SIZE(struct bind_port_entry, 8);
 #define BIND_BY_USER 2u
 #define BIND_BY_PROGRAM 3u
 struct bind_who_key {
-    __u64 id;    // cgroup id in the v2 hierarchy, uid, or inode of the program
+    __u64 id;      // cgroup id in the v2 hierarchy, uid, or inode of the program
     __u32 device;  // of the program, as the kernel numbers it (major << 20 | minor); else 0
     __u32 kind;    // BIND_BY_*
 };

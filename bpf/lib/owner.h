@@ -38,21 +38,21 @@ static __always_inline void any_address(struct ip_bytes* out, int v4) {
 }
 
 // `tables` is handed to slot_state(tables, key, owner). Changes `slot`.
-#define OWNER_HOLDS_BY(slot_state, tables, question_owner, slot, only_exact)         \
-    ({                                                                               \
-        int owner_state = slot_state(tables, slot, question_owner);                  \
-        if (!owner_state && !(only_exact)) {                                         \
-            int owner_v4 = is_mapped_v4(&(slot)->address);                           \
-            any_address(&(slot)->address, owner_v4);                                 \
-            (slot)->v6only = !owner_v4;                                              \
-            owner_state = slot_state(tables, slot, question_owner);                  \
-            any_address(&(slot)->address, 0);                                        \
-            (slot)->v6only = 0;                                                      \
-            /* Two kinds of wildcard at once: both must be the owner's. */           \
-            if (owner_state != SLOT_OTHER) {                                         \
-                int owner_dual = slot_state(tables, slot, question_owner);           \
-                if (owner_dual) owner_state = owner_dual;                            \
-            }                                                                        \
-        }                                                                            \
-        owner_state == SLOT_OWNER;                                                   \
+#define OWNER_HOLDS_BY(slot_state, tables, question_owner, slot, only_exact) \
+    ({                                                                       \
+        int owner_state = slot_state(tables, slot, question_owner);          \
+        if (!owner_state && !(only_exact)) {                                 \
+            int owner_v4 = is_mapped_v4(&(slot)->address);                   \
+            any_address(&(slot)->address, owner_v4);                         \
+            (slot)->v6only = !owner_v4;                                      \
+            owner_state = slot_state(tables, slot, question_owner);          \
+            any_address(&(slot)->address, 0);                                \
+            (slot)->v6only = 0;                                              \
+            /* Two kinds of wildcard at once: both must be the owner's. */   \
+            if (owner_state != SLOT_OTHER) {                                 \
+                int owner_dual = slot_state(tables, slot, question_owner);   \
+                if (owner_dual) owner_state = owner_dual;                    \
+            }                                                                \
+        }                                                                    \
+        owner_state == SLOT_OWNER;                                           \
     })

@@ -233,8 +233,8 @@ static __always_inline const struct decision* settle_owners(
         const struct condition* condition =
             &image->conditions[bounded(decision->condition, MAX_CONDITIONS)];
         if (!decision->condition || condition->kind != CONDITION_OWNER) break;
-        decision = owner_decides(frame, image, condition, destination, protocol, port_host,
-                                 exact_only);
+        decision =
+            owner_decides(frame, image, condition, destination, protocol, port_host, exact_only);
     }
     return decision;
 }

@@ -42,6 +42,10 @@ public:
                                                           const IpAddress& destination,
                                                           HostPort port);
     [[nodiscard]] const EngineSnapshots& engines() const { return engines_; }
+    [[nodiscard]] const inventory::Listener* listener(std::uint64_t cookie) const {
+        return table_.find(cookie);
+    }
+    [[nodiscard]] std::vector<inventory::Listener> listeners() const { return table_.listeners(); }
     [[nodiscard]] std::uint32_t host_netns() const { return host_netns_; }
 
 private:

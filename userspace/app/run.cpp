@@ -13,10 +13,12 @@
 #include <csignal>
 
 #include "app/answers.hpp"
+#include "app/binds.hpp"
 #include "app/config.hpp"
 #include "app/engines.hpp"
 #include "app/loop.hpp"
 #include "app/notify.hpp"
+#include "app/owners.hpp"
 #include "app/rollout.hpp"
 #include "app/seed.hpp"
 #include "app/verdicts.hpp"
@@ -84,6 +86,8 @@ struct Running {
     std::optional<Rollout> rollout;
     std::optional<Coverage> coverage;
     std::optional<Observer> observer;
+    std::optional<Owners> owners;
+    std::optional<Binds> binds;
     std::optional<Verdicts> verdicts;
     std::optional<Engines> engines;
     std::optional<Answers> answers;
@@ -101,6 +105,7 @@ struct Running {
     [[nodiscard]] Result<> serve(Loop& loop);
     [[nodiscard]] Result<> once();
     void read_rings();
+    void sweep();
     void every_second();
     void reload();
     void network_changed();
@@ -148,6 +153,8 @@ Result<> Running::attach() {
                      [this](std::uint8_t protocol, const IpAddress& address, HostPort port) {
                          return observer->target(protocol, address, port);
                      });
+    owners.emplace(policies, *coverage, *observer, *emitter, *sensor);
+    binds.emplace(policies, *observer, *emitter, *sensor, options.cgroup);
     if (auto covered = coverage->refresh(true); !covered) return covered;
     return {};
 }
@@ -161,6 +168,7 @@ void Running::read_rings() {
         else
             verdicts->record(std::get<event::VerdictRecord>(*record));
     });
+    owners->update();
     if (observer->settle()) {
         verdicts->complete();
         trim_due = true;
@@ -169,12 +177,19 @@ void Running::read_rings() {
     if (server) server->wake_followers();
 }
 
+void Running::sweep() {
+    observer->sweep();
+    owners->swept();
+    owners->update();
+}
+
 void Running::every_second() {
     const auto now = sensor->lost_records();
     emitter->report_gaps(now);
-    if (now != lost) observer->sweep();  // a lost event never loses the truth
+    if (now != lost) sweep();  // a lost event never loses the truth
     lost = now;
     rollout->tick();
+    binds->update();
     coverage->verify();
     answers->every_second();
     // A join or a big answer leaves its pages with the heap; a sensor gives them back.
@@ -249,13 +264,17 @@ Result<> Running::serve(Loop& loop) {
     auto network = kernel::NetworkMonitor::open();
     if (!network) return pass_on(network.error());
     monitor.emplace(std::move(*network));
-    observer->sweep();
+    sweep();
     engines->wait_first(std::chrono::milliseconds(options.show_ports ? 3000 : 0));
     observer->set_engines(engines->snapshots());
+    owners->update();
+    binds->update();
     announce_start();
     rollout->attach(*observer, [this] {
         say_seed_problem();
         network_changed();
+        owners->update();
+        binds->update();
     });
     observer->settle();
     const auto watched = [&]() -> Result<> {
@@ -266,12 +285,19 @@ Result<> Running::serve(Loop& loop) {
                                 });
             !r)
             return r;
-        if (auto r = loop.watch(engines->fd(), [this] { observer->set_engines(engines->drain()); });
+        if (auto r = loop.watch(engines->fd(),
+                                [this] {
+                                    observer->set_engines(engines->drain());
+                                    owners->update();
+                                    binds->update();
+                                });
             !r)
             return r;
+        // Somebody waits for a proof: the kernel wakes us for sockets on owned ports.
+        if (auto r = loop.watch(sensor->ring_fds()[0], [this] { read_rings(); }); !r) return r;
         if (auto r = loop.every(kRingPeriod, [this] { read_rings(); }); !r) return r;
         if (auto r = loop.every(kSecond, [this] { every_second(); }); !r) return r;
-        if (auto r = loop.every(kSweepPeriod, [this] { observer->sweep(); }); !r) return r;
+        if (auto r = loop.every(kSweepPeriod, [this] { sweep(); }); !r) return r;
         if (auto r = loop.every(kWindow, [this] { verdicts->close_window(); }); !r) return r;
         return loop.every(kHeartbeat, [this] { emitter->heartbeat(); });
     }();

@@ -62,7 +62,7 @@ struct Conditional {
         return value;
     }
     [[nodiscard]] decision closed() const {
-        return closed(limited ? REASON_limited : REASON_owner_absent);
+        return closed(owned ? REASON_owner_absent : REASON_limited);
     }
 };
 
@@ -132,9 +132,11 @@ std::uint16_t chain(Plan& plan, const Verdicts& verdicts) {
     for (auto i = verdicts.chain.size(); i-- > 0 && next != 0;) {
         const auto& link = verdicts.chain[i];
         auto unowned = next;
-        if (i + 1 == verdicts.chain.size() && link.open.rule == verdicts.closing->rule)
+        if (i + 1 == verdicts.chain.size() && link.open.rule == verdicts.closing->rule) {
             unowned = plan.decisions.add(link.closed(REASON_owner_absent));
-        next = unowned == 0 ? std::uint16_t{0} : add_link(plan, link, next, unowned);
+            if (link.limited) next = plan.decisions.add(link.closed(REASON_limited));
+        }
+        next = unowned == 0 || next == 0 ? std::uint16_t{0} : add_link(plan, link, next, unowned);
     }
     return next;
 }

@@ -109,10 +109,9 @@ PortReach port_reach(const CompiledPolicy& policy, unsigned zone, std::uint8_t p
     if (zone >= image.head.zone_count || (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
         return {};
     const auto index = image.ports[zone][protocol == IPPROTO_UDP ? 1 : 0][port.value];
-    const PortView view{image,    image.zones[zone],
-                        index == 0 ? nullptr : &image.rule_sets[index],
-                        held,     protocol,
-                        address,  port};
+    const PortView view{image, image.zones[zone], index == 0 ? nullptr : &image.rule_sets[index],
+                        held,  protocol,          address,
+                        port};
     const std::size_t family = address.family() == Family::IPv4 ? 0 : 1;
     const auto unlisted = policy.unlisted_class[family];
     PortReach out;

@@ -116,8 +116,7 @@ std::vector<native_network> network_list(const HostTables& tables) {
     return networks;
 }
 
-port_slot_key slot_of(const IpAddress& address, HostPort port, std::uint8_t protocol,
-                      bool v6only) {
+port_slot_key slot_of(const IpAddress& address, HostPort port, std::uint8_t protocol, bool v6only) {
     return {address.to_bytes(), port.value, protocol, static_cast<__u8>(v6only ? 1 : 0)};
 }
 

@@ -29,7 +29,7 @@ struct HostTables {
     std::vector<flow_key> flows;             // flows this host opened
     std::map<Cidr, std::uint64_t> bans;      // deadline in boot time; BAN_FOR_EVER
     std::vector<std::pair<flow_key, existing_flow>> existing;  // open when a zone began to enforce
-    HeldPorts held;                 // who sits on owned ports
+    HeldPorts held;                                            // who sits on owned ports
     LimitTable* limits = nullptr;   // none: every source is new to every limit
     std::uint64_t now_boot_ns = 1;  // flows were last used now
 };

@@ -71,8 +71,8 @@ bool held_by(const HeldPorts& held, std::uint64_t owner, const TextQuestion& que
         for (const auto& [place, proven] : places) all = all.value_or(true) && proven;
         return all;
     };
-    const auto exact = everybody(
-        [&](const HeldPort& one) { return one.address == question.destination; });
+    const auto exact =
+        everybody([&](const HeldPort& one) { return one.address == question.destination; });
     if (exact) return *exact;
     const bool v4 = question.destination.family() == Family::IPv4;
     return everybody([&](const HeldPort& one) {
@@ -122,8 +122,8 @@ TextAnswer text_answer(const Policy& policy, const TextQuestion& question) {
     return refusal(zone_mode, REASON_no_service);
 }
 
-std::vector<std::uint32_t> stretches(const Policy& policy, std::size_t zone,
-                                     PortProtocol protocol, const HeldPorts* held) {
+std::vector<std::uint32_t> stretches(const Policy& policy, std::size_t zone, PortProtocol protocol,
+                                     const HeldPorts* held) {
     std::set<std::uint32_t> first{0};
     const auto add = [&](const std::vector<PortRange>& ports) {
         for (const auto& range : ports) {
