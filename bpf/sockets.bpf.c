@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Who opens and closes ports. Observes only: every cgroup program returns 1, and never sets bit 1
-// of a bind's result (that would lift the privileged-port check).
+// Who opens and closes ports. Observes, but for bind4 and bind6 under `binds: refuse`, which return
+// 0 (EPERM) for what no rule allows. Everything else returns 1, and nothing ever sets bit 1 of a
+// bind's result (that would lift the privileged-port check).
 //
 // cgroup/bind4, bind6            sees the port that was asked for, before the kernel chooses;
-//                                remembers with the socket that none was
+//                                remembers with the socket that none was; may refuse the bind
+//                                (EVENT_refused) before anything has happened, so that nothing
+//                                is left over
 // cgroup/post_bind4, post_bind6  sees a bind() that succeeded: EVENT_bind, listeners (BOUND)
 // tp_btf/inet_sock_set_state     sees CLOSE -> LISTEN, in listen(), process context: EVENT_listen,
 //                                listeners (LISTENING); LISTEN -> CLOSE: EVENT_close. Every other
@@ -18,7 +21,9 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 
+#include "lib/bind_rules.h"
 #include "lib/emit.h"
+#include "lib/owner_slots.h"
 #include "lib/socket.h"
 #include "lib/task.h"
 
@@ -39,18 +44,29 @@ static __always_inline void remember(const struct listener_record* record) {
         count_health(HEALTH_listeners_full);
 }
 
-static __always_inline void emit_socket(enum event_kind kind, const struct listener_record* record,
-                                        __u64 boot_ns) {
+static __always_inline void emit_socket_waking(enum event_kind kind,
+                                               const struct listener_record* record, __u64 boot_ns,
+                                               int wake) {
     struct socket_event* event = event_reserve(&socket_events, kind, sizeof(*event), boot_ns);
     if (!event) return;
     event->socket = record->socket;
     event->task = record->task;
-    event_submit(&socket_events, SOCKET_EVENTS_BYTES, event);
+    // Somebody waits for a proof: not for the next look at the ring.
+    if (wake)
+        bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);
+    else
+        event_submit(&socket_events, SOCKET_EVENTS_BYTES, event);
+}
+
+static __always_inline void emit_socket(enum event_kind kind, const struct listener_record* record,
+                                        __u64 boot_ns) {
+    emit_socket_waking(kind, record, boot_ns, 0);
 }
 
 // A close names whoever opened the socket: the closer may be any holder, or nobody.
 static __always_inline void close_recorded(__u64 cookie) {
     struct listener_record* record = bpf_map_lookup_elem(&listeners, &cookie);
+    release_port(cookie);
     if (!record) return;
     emit_socket(EVENT_close, record, bpf_ktime_get_boot_ns());
     bpf_map_delete_elem(&listeners, &cookie);
@@ -67,14 +83,48 @@ static __always_inline void remember_request(struct bpf_sock_addr* ctx) {
     if (request) request->requested_port_host = bpf_ntohs((__be16)port_be);
 }
 
+static __always_inline void refuse_bind(struct bpf_sock_addr* ctx, __u32 outcome,
+                                        struct listener_record* record) {
+    record->socket.cookie = bpf_get_socket_cookie(ctx);
+    record->socket.netns_cookie = bpf_get_netns_cookie(ctx);
+    record->socket.protocol = ctx->protocol;
+    record->socket.port_host = bpf_ntohs((__be16)ctx->user_port);
+    record->socket.requested_port_host = record->socket.port_host;
+    record->socket.flags = outcome == BINDS_REFUSE ? 0 : SOCKET_WOULD_REFUSE;
+    fill_current_task(&record->task);
+    emit_socket(EVENT_refused, record, bpf_ktime_get_boot_ns());
+}
+
+static __always_inline __u32 outcome_of(struct bpf_sock_addr* ctx) {
+    return bind_outcome(bpf_get_netns_cookie(ctx), ctx->protocol,
+                        bpf_ntohs((__be16)ctx->user_port));
+}
+
 SEC("cgroup/bind4")
 int bind4(struct bpf_sock_addr* ctx) {
+    __u32 outcome = outcome_of(ctx);
+    if (outcome != BINDS_RECORD) {
+        struct listener_record record = {};
+        record.socket.family = 4;
+        store_v4(&record.socket.address, ctx->user_ip4);
+        refuse_bind(ctx, outcome, &record);
+        if (outcome == BINDS_REFUSE) return 0;
+    }
     remember_request(ctx);
     return 1;
 }
 
 SEC("cgroup/bind6")
 int bind6(struct bpf_sock_addr* ctx) {
+    __u32 outcome = outcome_of(ctx);
+    if (outcome != BINDS_RECORD) {
+        struct listener_record record = {};
+        __u32 words[4] = {ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]};
+        record.socket.family = 6;
+        __builtin_memcpy(&record.socket.address, words, sizeof(words));
+        refuse_bind(ctx, outcome, &record);
+        if (outcome == BINDS_REFUSE) return 0;
+    }
     remember_request(ctx);
     return 1;
 }
@@ -115,7 +165,9 @@ static __always_inline void bound(struct bpf_sock* ctx, struct listener_record* 
     bool keep = fill_hidden(record, ctx);
     fill_current_task(&record->task);
     if (keep) remember(record);
-    emit_socket(EVENT_bind, record, record->since_boot_ns);
+    // A bound TCP socket receives nothing before it listens.
+    int wanted = ctx->protocol == IPPROTO_UDP && keep && socket_arrived(&record->socket);
+    emit_socket_waking(EVENT_bind, record, record->since_boot_ns, wanted);
 }
 
 SEC("cgroup/post_bind4")
@@ -158,7 +210,7 @@ static __always_inline void started_listening(struct sock* sk) {
     record.state = LISTENER_LISTENING;
     fill_current_task(&record.task);
     remember(&record);
-    emit_socket(EVENT_listen, &record, record.since_boot_ns);
+    emit_socket_waking(EVENT_listen, &record, record.since_boot_ns, socket_arrived(&record.socket));
 }
 
 SEC("tp_btf/inet_sock_set_state")

@@ -232,7 +232,25 @@ struct nsproxy {
     struct net* net_ns;
 };
 
+struct super_block {
+    unsigned int s_dev;
+};
+
+struct inode {
+    struct super_block* i_sb;
+    unsigned long i_ino;
+};
+
+struct file {
+    struct inode* f_inode;
+};
+
+struct mm_struct {
+    struct file* exe_file;
+};
+
 struct task_struct {
+    struct mm_struct* mm;
     int pid;
     int tgid;
     struct task_struct* real_parent;

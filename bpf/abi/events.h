@@ -9,7 +9,8 @@
     X(1, bind)    /* a bind() succeeded (post_bind hook) */       \
     X(2, listen)  /* a TCP socket reached LISTEN */               \
     X(3, close)   /* a recorded socket was released or stopped */ \
-    X(4, verdict) /* first drop or would_drop of its kind, see below */
+    X(4, verdict) /* first drop or would_drop of its kind, see below */ \
+    X(5, refused) /* a bind() that `binds:` refuses, or would (SOCKET_WOULD_REFUSE) */
 
 #define PORTLID_EVENT_KIND_ENUM(number, name) EVENT_##name = (number),
 enum event_kind { PORTLID_EVENT_KINDS(PORTLID_EVENT_KIND_ENUM) EVENT_KIND_SLOTS = 8 };
@@ -55,7 +56,8 @@ struct socket_identity {
 ABI_SIZE(struct socket_identity, 48);
 #define SOCKET_V6ONLY 1u
 #define SOCKET_REUSEPORT 2u
-#define SOCKET_BOUND 4u  // bind() was called on it
+#define SOCKET_BOUND 4u         // bind() was called on it
+#define SOCKET_WOULD_REFUSE 8u  // of a refused event: only recorded
 
 struct socket_event {
     struct event_head head;

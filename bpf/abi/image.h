@@ -45,16 +45,20 @@ ABI_SIZE(struct decision, 8);
 // What a decision depends on beyond the packet. Index 0 of image.conditions is never used.
 // A limit refuses the new_flows-th try (pure SYN) of a source within period_ns and later ones
 // until period_ns pass without a try; see lib/limit.h for stride and slots.
+// An owner holds while everybody who sits on the packet's port is proven to be that owner; see
+// lib/owner.h.
 #define CONDITION_LIMIT 1u
+#define CONDITION_OWNER 2u
 struct condition {
-    __u64 key;        // of the service and its rate, by name: the same across generations
+    __u64 key;        // of the service and its rate, or of the owner: the same across generations
     __u64 period_ns;  // at most MAX_LIMIT_PERIOD_NS
     __u32 new_flows;  // 1..MAX_LIMIT_FLOWS
     __u16 stride;     // one try in so many is remembered with its time
     __u16 slots;      // 1..LIMIT_STAMPS times are remembered
     __u16 otherwise;  // the decision when this does not hold; never 0
+    __u16 then;       // the decision when it holds; 0 = the one that carries this condition
     __u8 kind;        // CONDITION_*
-    __u8 reserved[5];
+    __u8 reserved[3];
 };
 ABI_SIZE(struct condition, 32);
 #define MAX_LIMIT_FLOWS 65535u
@@ -134,6 +138,7 @@ ABI_SIZE(struct trie_root, 8);
 // image_head.flags
 #define IMAGE_HAS_DENY 1u          // some source class carries SOURCE_DENIED
 #define IMAGE_HAS_DESTINATIONS 2u  // some service names addresses
+#define IMAGE_HAS_OWNERS 4u        // some condition is CONDITION_OWNER
 
 struct image_head {
     __u64 generation;        // 1, 2, ...; 0 = not ready

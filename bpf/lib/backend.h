@@ -12,6 +12,7 @@
 //   __u32 trie_child(frame, slot, node, nibble)      entry of a trie node; TRIE_LEAF on bad index
 //   int   budget_take(frame, source, kind, per_second) 1 while the source's budget lasts
 //   int   limit_reached(frame, source, condition)    1 = this try of the source is one too many
+//   int   owner_holds_port(frame, owner, key, exact_only) 1 = see lib/owner.h
 //   int   source_banned(frame, source)               1 = now
 //   int   bans_exist(frame)                          0 = nobody is banned
 //   int   existing_flows_known(frame)                0 = nobody was written down at a flip

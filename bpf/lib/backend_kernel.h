@@ -6,6 +6,7 @@
 #include "lib/flow_table.h"
 #include "lib/hash.h"
 #include "lib/limit.h"
+#include "lib/owner.h"
 #include "lib/used_ports.h"
 
 // A program file says which context it has: PORTLID_XDP or nothing (tc).
@@ -181,6 +182,13 @@ static __always_inline int limit_reached(const struct frame* frame, const struct
 static __always_inline int bans_exist(const struct frame* frame) {
     (void)frame;
     return table_size(TABLE_BANS) != 0;
+}
+
+static __always_inline int owner_holds_port(const struct frame* frame, __u64 owner,
+                                            const struct port_slot_key* slot, __u32 exact_only) {
+    struct owner_question question = {.owner = owner, .slot = *slot, .exact_only = exact_only};
+    (void)frame;
+    return owner_holds(&question) != 0;
 }
 
 static __always_inline int source_banned(const struct frame* frame, const struct ip_bytes* source) {

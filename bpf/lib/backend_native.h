@@ -7,6 +7,7 @@
 
 #include "abi/maps.h"
 #include "lib/limit.h"
+#include "lib/owner.h"
 
 struct native_network {
     struct network_key key;
@@ -22,6 +23,12 @@ struct native_existing {
     __u64 seen_boot_ns;
 };
 
+// A slot somebody sits on; `owner` 0 = whoever it is, no owner was proven.
+struct native_holder {
+    struct port_slot_key slot;
+    __u64 owner;
+};
+
 // Owned by the caller; must outlive the frame.
 struct native_tables {
     const struct trie_node* nodes;
@@ -30,6 +37,7 @@ struct native_tables {
     const struct flow_key* flows;
     const struct native_ban* bans;
     const struct native_existing* existing;
+    const struct native_holder* holders;  // of one slot as many as it has proven owners
     struct limit_set* limits;  // LIMIT_SETS of them; NULL: every source is new to every limit
     struct limit_seed limit_seed;
     __u32 node_count;
@@ -38,6 +46,7 @@ struct native_tables {
     __u32 flow_count;
     __u32 ban_count;
     __u32 existing_count;
+    __u32 holder_count;
     __u64 now_boot_ns;
     __u32 budget_left;  // of every source; what a fresh kernel has when not set to 0
 };
@@ -143,6 +152,23 @@ static __always_inline int limit_reached(const struct frame* frame, const struct
 
 static __always_inline int bans_exist(const struct frame* frame) {
     return frame->tables->ban_count != 0;
+}
+
+static __always_inline int native_slot_state(const struct native_tables* tables,
+                                             const struct port_slot_key* slot, __u64 owner) {
+    int state = SLOT_EMPTY;
+    for (__u32 i = 0; i < tables->holder_count; i++) {
+        if (memcmp(&tables->holders[i].slot, slot, sizeof(*slot)) != 0) continue;
+        if (tables->holders[i].owner == owner) return SLOT_OWNER;
+        state = SLOT_OTHER;
+    }
+    return state;
+}
+
+static __always_inline int owner_holds_port(const struct frame* frame, __u64 owner,
+                                            const struct port_slot_key* slot, __u32 exact_only) {
+    struct port_slot_key key = *slot;
+    return OWNER_HOLDS_BY(native_slot_state, frame->tables, owner, &key, exact_only);
 }
 
 static __always_inline int source_banned(const struct frame* frame, const struct ip_bytes* source) {

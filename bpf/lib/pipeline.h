@@ -203,18 +203,47 @@ static __always_inline int is_grandfathered(const struct frame* frame,
     return flow_is_honoured(frame, zone, &key);
 }
 
+static __always_inline const struct decision* owner_decides(
+    const struct frame* frame, const struct policy_image* image, const struct condition* condition,
+    const struct ip_bytes* destination, __u8 protocol, __u16 port_host, int exact_only) {
+    struct port_slot_key slot = {.address = *destination, .port_host = port_host};
+    slot.protocol = protocol;
+    if (owner_holds_port(frame, condition->key, &slot, (__u32)exact_only))
+        return decision_at(image, condition->then);
+    return decision_at(image, condition->otherwise);
+}
+
+// Conditions about owners at the head of a chain, resolved for any packet of the port, SYN or not.
+// (Of a failsafe's decision `condition` is something else.)
+static __always_inline const struct decision* settle_owners(
+    const struct frame* frame, const struct policy_image* image, const struct decision* decision,
+    const struct ip_bytes* destination, __u8 protocol, __u16 port_host, int exact_only) {
+    if (!decision->condition || decision->failsafe) return decision;
+    if (!(image->head.flags & IMAGE_HAS_OWNERS)) return decision;
+    for (__u32 i = 0; i < MAX_CHAINED_CONDITIONS; i++) {
+        const struct condition* condition =
+            &image->conditions[bounded(decision->condition, MAX_CONDITIONS)];
+        if (!decision->condition || condition->kind != CONDITION_OWNER) break;
+        decision =
+            owner_decides(frame, image, condition, destination, protocol, port_host, exact_only);
+    }
+    return decision;
+}
+
 // The error is about a flow of ours, or about an answer of a port that is open to that peer.
 static __always_inline int quotes_known_flow(const struct frame* frame,
                                              const struct policy_image* image, __u32 zone_index,
                                              const struct packet_facts* facts) {
     struct flow_key key;
+    const struct decision* decision;
     __builtin_memset(&key, 0, sizeof(key));
     if (parse_quoted(frame, facts, &key)) return 0;
     if (flow_is_live(frame, &key)) return 1;
     if (flow_is_honoured(frame, &image->zones[bounded(zone_index, MAX_ZONES)], &key)) return 1;
     if (key.protocol != PROTOCOL_TCP && key.protocol != PROTOCOL_UDP) return 0;
-    return port_decision(frame, image, zone_index, key.protocol, key.local_port_host, &key.remote,
-                         &key.local, facts->family)
+    decision = port_decision(frame, image, zone_index, key.protocol, key.local_port_host,
+                             &key.remote, &key.local, facts->family);
+    return settle_owners(frame, image, decision, &key.local, key.protocol, key.local_port_host, 0)
         ->allow;
 }
 
@@ -229,22 +258,23 @@ static __always_inline struct judgement judge_icmp_error(const struct frame* fra
     return refuse(REASON_limited, 0, zone->enforce);
 }
 
-static __always_inline int condition_holds(const struct frame* frame,
-                                           const struct condition* condition,
-                                           const struct packet_facts* facts) {
-    return condition->kind == CONDITION_LIMIT && !limit_reached(frame, &facts->source, condition);
-}
-
 // A new flow under a decision with conditions: the first of the chain that holds lets it in.
 static __always_inline const struct decision* settle(const struct frame* frame,
                                                      const struct policy_image* image,
                                                      const struct packet_facts* facts,
-                                                     const struct decision* decision) {
+                                                     const struct decision* decision,
+                                                     int exact_only) {
     for (__u32 i = 0; i < MAX_CHAINED_CONDITIONS; i++) {
         const struct condition* condition =
             &image->conditions[bounded(decision->condition, MAX_CONDITIONS)];
-        if (!decision->condition || condition_holds(frame, condition, facts)) return decision;
-        decision = decision_at(image, condition->otherwise);
+        if (!decision->condition) return decision;
+        if (condition->kind == CONDITION_OWNER)
+            decision = owner_decides(frame, image, condition, &facts->destination, facts->protocol,
+                                     facts->destination_port_host, exact_only);
+        else if (limit_reached(frame, &facts->source, condition))
+            decision = decision_at(image, condition->otherwise);
+        else
+            return decision;
     }
     return decision;
 }
@@ -265,13 +295,17 @@ static __always_inline struct judgement judge_port(const struct frame* frame,
         if (kind == DESTINATION_OWN) return pass(REASON_failsafe, decision->rule);
         decision = decision_at(image, decision->condition);
     }
+    decision = settle_owners(frame, image, decision, &facts->destination, facts->protocol,
+                             facts->destination_port_host, kind == DESTINATION_ROUTED);
     honoured = !decision->allow && decision->enforce && is_grandfathered(frame, zone, facts);
     if (decision->allow || honoured || decision->enforce != zone->enforce) {
         why = why_source_is_refused(frame, image, facts);
         if (why) return refuse_source(why, zone);
     }
     if (honoured) return pass(REASON_grandfathered, decision->rule);
-    if (decision->condition && is_pure_syn(facts)) decision = settle(frame, image, facts, decision);
+    if (decision->condition && is_pure_syn(facts)) {
+        decision = settle(frame, image, facts, decision, kind == DESTINATION_ROUTED);
+    }
     if (decision->allow) return pass(decision->reason, decision->rule);
     return refuse(decision->reason, decision->rule, decision->enforce);
 }

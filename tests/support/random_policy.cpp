@@ -159,8 +159,9 @@ std::string random_limit(Dice& dice, const Names& names, Clock clock) {
 }
 
 std::string random_service(Dice& dice, const Names& names, Clock clock, unsigned number) {
-    // At most four limited services on one port (bpf/README.md): the first four may be.
-    const bool limited = number < 4 && dice.chance(40);
+    // At most four limits and owners on one port (bpf/README.md): the first three services may have
+    // a limit, the first an owner as well.
+    const bool limited = number < 3 && dice.chance(50);
     std::string text = "  - name: n" + std::to_string(number) + "\n";
     text += "    ports: " + random_ports(dice, limited) + "\n";
     if (limited) text += random_limit(dice, names, clock);
@@ -178,7 +179,7 @@ std::string random_service(Dice& dice, const Names& names, Clock clock, unsigned
                                dice.between(1, 3))) +
                 "\n";
     if (dice.chance(40)) text += "    mode: " + random_mode(dice) + "\n";
-    if (dice.chance(10)) text += "    owner: { container: \"shop-*\" }\n";
+    if (number == 0 && dice.chance(40)) text += "    owner: { container: \"shop-*\" }\n";
     return text;
 }
 

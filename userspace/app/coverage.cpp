@@ -239,7 +239,13 @@ void Coverage::verify() {
 }
 
 policy::HostTables Coverage::tables() const {
-    return {.own = network_.own, .networks = network_.networks, .flows = {}};
+    return {.own = network_.own, .networks = network_.networks, .flows = {}, .held = held_};
+}
+
+bool Coverage::set_held(policy::HeldPorts held) {
+    if (held == held_) return false;
+    held_ = std::move(held);
+    return true;
 }
 
 std::vector<inventory::ActiveZone> Coverage::active_zones() const {

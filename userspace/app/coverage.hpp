@@ -49,6 +49,9 @@ public:
     }
     [[nodiscard]] const kernel::NetworkState& network() const { return network_; }
     [[nodiscard]] policy::HostTables tables() const;
+    // Who sits on owned ports, as the kernel has it; true when that is new.
+    bool set_held(policy::HeldPorts held);
+    [[nodiscard]] const policy::HeldPorts& held() const { return held_; }
     [[nodiscard]] std::vector<inventory::ActiveZone> active_zones() const;
     // Interfaces that no packet program is attached to.
     [[nodiscard]] std::vector<inventory::UnfilteredDevice> unfiltered() const;
@@ -78,6 +81,7 @@ private:
     Emitter& emitter_;
     kernel::Sensor* sensor_;
     kernel::NetworkState network_;
+    policy::HeldPorts held_;
     std::set<std::string> uplinks_;  // names that carry, or ever carried, a default route
     std::map<std::uint32_t, CoveredInterface> covered_;
     bool sockets_degraded_ = false;  // told, and not yet whole again

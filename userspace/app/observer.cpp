@@ -159,6 +159,7 @@ void Observer::join() {
     input.ufw = inventory::Ufw::read();
     input.host_netns = host_netns_;
     input.monitor_only = policies_.capped();
+    input.held = coverage_.held();
     exposures_ = std::make_shared<const std::vector<inventory::Exposure>>(inventory::join(input));
     joined_at_ = boot_now();
     stale_ = false;

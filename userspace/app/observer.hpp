@@ -47,6 +47,10 @@ public:
                                                           HostPort port);
     [[nodiscard]] const EngineSnapshots& engines() const { return engines_; }
     [[nodiscard]] const std::shared_ptr<const nat::Rules>& nat() const { return nat_; }
+    [[nodiscard]] const inventory::Listener* listener(std::uint64_t cookie) const {
+        return table_.find(cookie);
+    }
+    [[nodiscard]] std::vector<inventory::Listener> listeners() const { return table_.listeners(); }
     [[nodiscard]] std::uint32_t host_netns() const { return host_netns_; }
 
 private:

@@ -97,6 +97,12 @@ bool PolicyStore::follow(BootTime now) {
     return moved;
 }
 
+std::vector<const policy::Policy*> PolicyStore::staged() const {
+    std::vector<const policy::Policy*> all;
+    for (const auto& live : live_) all.push_back(&live.policy);
+    return all;
+}
+
 void PolicyStore::remember_names(const StageSpec& live) {
     std::erase_if(names_, [&](const auto& known) { return known.first == live.generation; });
     names_.emplace_front(live.generation, live.compiled->rules);

@@ -63,6 +63,8 @@ public:
     bool follow(BootTime now);
 
     [[nodiscard]] const policy::Policy& model() const { return live_.front().policy; }
+    // The one in force and what is published to follow it.
+    [[nodiscard]] std::vector<const policy::Policy*> staged() const;
     [[nodiscard]] const policy::CompiledPolicy& compiled() const { return *live_.front().compiled; }
     [[nodiscard]] std::uint64_t generation() const { return live_.front().generation; }
     [[nodiscard]] const std::filesystem::path& file() const { return file_; }

@@ -13,12 +13,14 @@
 #include <csignal>
 
 #include "app/answers.hpp"
+#include "app/binds.hpp"
 #include "app/config.hpp"
 #include "app/engines.hpp"
 #include "app/ledger.hpp"
 #include "app/loop.hpp"
 #include "app/nat_source.hpp"
 #include "app/notify.hpp"
+#include "app/owners.hpp"
 #include "app/rollout.hpp"
 #include "app/seed.hpp"
 #include "app/verdicts.hpp"
@@ -87,6 +89,8 @@ struct Running {
     std::optional<Rollout> rollout;
     std::optional<Coverage> coverage;
     std::optional<Observer> observer;
+    std::optional<Owners> owners;
+    std::optional<Binds> binds;
     std::optional<Verdicts> verdicts;
     std::optional<Engines> engines;
     std::optional<NatSource> nat;
@@ -105,6 +109,7 @@ struct Running {
     [[nodiscard]] Result<> serve(Loop& loop);
     [[nodiscard]] Result<> once();
     void read_rings();
+    void sweep();
     void every_second();
     void reload();
     void network_changed();
@@ -164,6 +169,8 @@ Result<> Running::attach() {
         uses.emplace(std::move(*opened));
     }
     ledger->attach(std::move(uses), policies, *coverage, *observer);
+    owners.emplace(policies, *coverage, *observer, *emitter, *sensor);
+    binds.emplace(policies, *observer, *emitter, *sensor, options.cgroup);
     if (auto covered = coverage->refresh(true); !covered) return covered;
     return {};
 }
@@ -177,6 +184,7 @@ void Running::read_rings() {
         else
             verdicts->record(std::get<event::VerdictRecord>(*record));
     });
+    owners->update();
     if (observer->settle()) {
         verdicts->complete();
         trim_due = true;
@@ -186,13 +194,20 @@ void Running::read_rings() {
     if (server) server->wake_followers();
 }
 
+void Running::sweep() {
+    observer->sweep();
+    owners->swept();
+    owners->update();
+}
+
 void Running::every_second() {
     const auto now = sensor->lost_records();
     emitter->report_gaps(now);
     // A lost event never loses the truth, and a port chosen after listen() is told within a second.
-    if (now != lost || observer->wants_sweep()) observer->sweep();
+    if (now != lost || observer->wants_sweep()) sweep();
     lost = now;
     rollout->tick();
+    binds->update();
     coverage->verify();
     answers->every_second();
     ledger->every_second();
@@ -273,14 +288,18 @@ Result<> Running::serve(Loop& loop) {
     auto network = kernel::NetworkMonitor::open();
     if (!network) return pass_on(network.error());
     monitor.emplace(std::move(*network));
-    observer->sweep();
+    sweep();
     engines->wait_first(std::chrono::milliseconds(options.show_ports ? 3000 : 0));
     observer->set_engines(engines->snapshots());
     observer->set_nat(nat->wait_first(std::chrono::milliseconds(options.show_ports ? 3000 : 0)));
+    owners->update();
+    binds->update();
     announce_start();
     rollout->attach(*observer, [this] {
         say_seed_problem();
         network_changed();
+        owners->update();
+        binds->update();
     });
     observer->settle();
     const auto watched = [&]() -> Result<> {
@@ -291,14 +310,21 @@ Result<> Running::serve(Loop& loop) {
                                 });
             !r)
             return r;
-        if (auto r = loop.watch(engines->fd(), [this] { observer->set_engines(engines->drain()); });
+        if (auto r = loop.watch(engines->fd(),
+                                [this] {
+                                    observer->set_engines(engines->drain());
+                                    owners->update();
+                                    binds->update();
+                                });
             !r)
             return r;
         if (auto r = loop.watch(nat->fd(), [this] { observer->set_nat(nat->drain()); }); !r)
             return r;
+        // Somebody waits for a proof: the kernel wakes us for sockets on owned ports.
+        if (auto r = loop.watch(sensor->ring_fds()[0], [this] { read_rings(); }); !r) return r;
         if (auto r = loop.every(kRingPeriod, [this] { read_rings(); }); !r) return r;
         if (auto r = loop.every(kSecond, [this] { every_second(); }); !r) return r;
-        if (auto r = loop.every(kSweepPeriod, [this] { observer->sweep(); }); !r) return r;
+        if (auto r = loop.every(kSweepPeriod, [this] { sweep(); }); !r) return r;
         if (auto r = loop.every(kWindow,
                                 [this] {
                                     verdicts->close_window();

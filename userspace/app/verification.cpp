@@ -166,6 +166,7 @@ Result<> Verification::start(const std::optional<IpAddress>& scanner) {
     job->input = {.policy = &job->policy,
                   .capped = policies_.capped(),
                   .own = coverage_.network().own,
+                  .held = coverage_.held(),
                   .entrances = std::move(entrances),
                   .scanner = scanner};
     for (const auto& [index, covered] : coverage_.interfaces())

@@ -48,4 +48,20 @@ Json exposure_body(const Origin& origin, const ExposureView& view) {
     return body;
 }
 
+Json owner_lost_body(const Origin& origin, const OwnerLostView& view) {
+    Json body;
+    add_origin(body, origin);
+    body["transport"] = transport_name(view.protocol);
+    body["family"] = to_string(view.address.family());
+    body["address"] = view.address.to_string();
+    body["port"] = view.port.value;
+    body["service"] = text_or_null(view.rule);
+    body["reason"] = "owner_absent";
+    body["owner"] = view.owner;
+    body["why"] = view.why;
+    body["holder"] = holder_json(view.holder);
+    body["previous"] = {{"holder", holder_json(view.previous)}};
+    return body;
+}
+
 }  // namespace portlid::event

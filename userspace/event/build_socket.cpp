@@ -10,12 +10,15 @@ Kind kind_of(const SocketRecord& record) {
             return Kind::SocketListen;
         case EVENT_close:
             return Kind::SocketClose;
+        case EVENT_refused:
+            return Kind::SocketRefused;
         default:
             return Kind::SocketBind;
     }
 }
 
 Severity severity_of(const SocketRecord& record, const SocketView& view) {
+    if (record.kind == EVENT_refused) return Severity::Medium;
     if (record.kind == EVENT_close || !view.scope) return Severity::Info;
     // A bound TCP socket answers nobody yet; its listen event follows.
     const bool answers = record.kind == EVENT_listen || record.socket.protocol == 17;
@@ -55,6 +58,10 @@ Json socket_body(const Origin& origin, const SocketRecord& record, const SocketV
     body["process"] = process_json(record.task, view.process);
     body["container"] = container_json(view.container);
     body["cgroup"] = view.cgroup.empty() ? record.task.cgroup_name : view.cgroup;
+    if (record.kind == EVENT_refused) {
+        body["mode"] = record.socket.would_refuse ? "monitor" : "enforce";
+        body["verdict"] = record.socket.would_refuse ? "would_refuse" : "refused";
+    }
     body["netns"] = view.netns != 0 ? view.netns : record.socket.netns;
     body["socket"] = socket_json(record.socket);
     Json published = Json::array();

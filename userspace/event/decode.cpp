@@ -83,6 +83,7 @@ std::optional<Record> decode(std::span<const std::byte> bytes) {
         case EVENT_bind:
         case EVENT_listen:
         case EVENT_close:
+        case EVENT_refused:
             return decode_socket(bytes);
         case EVENT_verdict:
             return decode_verdict(bytes);
@@ -105,7 +106,8 @@ SocketFacts socket_facts(const socket_identity& raw) {
             .backlog = raw.backlog,
             .v6only = (raw.flags & SOCKET_V6ONLY) != 0,
             .reuseport = (raw.flags & SOCKET_REUSEPORT) != 0,
-            .bound = (raw.flags & SOCKET_BOUND) != 0};
+            .bound = (raw.flags & SOCKET_BOUND) != 0,
+            .would_refuse = (raw.flags & SOCKET_WOULD_REFUSE) != 0};
 }
 
 TaskFacts task_facts(const task_identity& raw) {

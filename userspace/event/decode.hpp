@@ -43,10 +43,11 @@ struct SocketFacts {
     bool v6only = false;
     bool reuseport = false;
     bool bound = false;
+    bool would_refuse = false;  // of a refused record: it was only recorded
 };
 
 struct SocketRecord {
-    event_kind kind = EVENT_bind;  // bind, listen or close
+    event_kind kind = EVENT_bind;  // bind, listen, close or refused
     BootTime time;
     SocketFacts socket;
     TaskFacts task;

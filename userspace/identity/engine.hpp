@@ -33,7 +33,9 @@ struct Container {
     std::string id;    // 64 hex digits
     std::string name;  // without the leading slash
     std::string image;
-    std::string compose_project;  // empty when not from compose
+    std::string image_id;  // "sha256:<64 hex>": the very content; empty when the engine did not say
+    std::map<std::string, std::string> labels;  // at most 64
+    std::string compose_project;                // empty when not from compose
     std::string compose_service;
     std::uint32_t pid = 0;  // init process in the host's pid namespace; 0 = not running, not known
     bool host_network = false;

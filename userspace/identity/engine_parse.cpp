@@ -33,7 +33,12 @@ std::string without_slash(std::string name) {
     return bounded(std::move(name));
 }
 
+constexpr std::size_t kLabels = 64;
+
 void read_labels(const JsonReader& labels, Container& container) {
+    for (const auto& [name, value] : labels.value().items())
+        if (container.labels.size() < kLabels && value.is_string())
+            container.labels.emplace(bounded(name), bounded(value.get<std::string>()));
     container.compose_project = bounded(labels.text("com.docker.compose.project"));
     container.compose_service = bounded(labels.text("com.docker.compose.service"));
 }
@@ -140,6 +145,7 @@ Container read_inspect(const nlohmann::json& value, std::string& fault) {
     container.name = without_slash(top.text("Name"));
     const auto config = top.object("Config");
     container.image = bounded(config.text("Image"));
+    container.image_id = bounded(top.text("Image"));
     read_labels(config.object("Labels"), container);
     container.pid = static_cast<std::uint32_t>(
         std::min<std::uint64_t>(top.object("State").number("Pid"), UINT32_MAX));

@@ -85,6 +85,7 @@ struct JoinInput {
     Ufw ufw;
     std::uint32_t host_netns = 0;
     bool monitor_only = false;  // --mode monitor
+    policy::HeldPorts held;     // who sits on owned ports, as the kernel has it
 };
 
 // One item per (transport, family, address, port, netns), sorted by port, protocol, address. A

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -63,6 +64,16 @@ Result<LoadedPrograms> open_object() {
     return programs;
 }
 
+// 0 where the kernel cannot say: then no port is owned and no bind refused.
+std::uint64_t own_netns_cookie() {
+    const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    std::uint64_t cookie = 0;
+    socklen_t size = sizeof(cookie);
+    constexpr int kSoNetnsCookie = 71;  // SO_NETNS_COOKIE, Linux 5.14
+    if (::getsockopt(socket.get(), SOL_SOCKET, kSoNetnsCookie, &cookie, &size) != 0) return 0;
+    return cookie;
+}
+
 void configure(LoadedPrograms& programs, const LoadRequest& request) {
     auto& skeleton = *programs.skeleton;
     programs.conntrack = kernel_has_conntrack_kfuncs();
@@ -72,6 +83,7 @@ void configure(LoadedPrograms& programs, const LoadRequest& request) {
     const bool depth_unknown = request.cgroup.level == 0 && request.cgroup.id != 1;
     skeleton.rodata->sensor_cgroup_id = depth_unknown ? 0 : request.cgroup.id;
     skeleton.rodata->sensor_cgroup_level = request.cgroup.level;
+    skeleton.rodata->sensor_netns_cookie = own_netns_cookie();
     if (!request.sockets_only) return;
     for (const char* name : {"ingress_xdp", "ingress_tc", "egress_tc", "seed_flow"})
         bpf_program__set_autoload(bpf_object__find_program_by_name(programs.object, name), false);
@@ -148,9 +160,9 @@ void share_maps(const LoadedPrograms& main, const LoadedPrograms& extra) {
     }
 }
 
-// What decides about a packet and is written by userspace alone.
-constexpr std::array kTwinShares = {"policy_slots",    "trie_nodes",  "interfaces",
-                                    "local_addresses", "own_buckets", "networks"};
+// What decides about a packet and is never written by one.
+constexpr std::array kTwinShares = {"policy_slots", "trie_nodes", "interfaces", "local_addresses",
+                                    "own_buckets",  "networks",   "port_slots", "port_proofs"};
 // A twin sees one packet at a time: it needs no room for the flows of a day.
 constexpr std::uint32_t kTwinLruEntries = 256;
 

@@ -199,6 +199,17 @@ Bans& Sensor::bans() {
     return impl_->bans;
 }
 
+OwnerPorts Sensor::owner_ports() const {
+    return {impl_->map("owned_ports"), impl_->map("port_sockets"), impl_->map("port_slots"),
+            impl_->map("port_proofs"), impl_->programs.program("port_claim")};
+}
+
+Result<> Sensor::set_binds(const BindTables& tables) {
+    return write_bind_tables({impl_->map("bind_settings"), impl_->map("bind_ports"),
+                              impl_->map("bind_sets"), impl_->map("bind_who")},
+                             tables);
+}
+
 Result<> Sensor::attach_sockets() {
     return impl_->sockets.attach(impl_->programs, impl_->cgroup);
 }

@@ -24,7 +24,9 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "kernel/bans.hpp"
+#include "kernel/bind_tables.hpp"
 #include "kernel/existing_flows.hpp"
+#include "kernel/owner_ports.hpp"
 #include "kernel/stage.hpp"
 #include "policy/compile.hpp"
 
@@ -125,6 +127,9 @@ public:
     [[nodiscard]] ExistingCount existing() const;
 
     [[nodiscard]] Bans& bans();
+    // Who sits on owned ports, what is proven of them, and who may bind.
+    [[nodiscard]] OwnerPorts owner_ports() const;
+    [[nodiscard]] Result<> set_binds(const BindTables& tables);
 
     // Hooks on sockets; per-hook failures are states, not errors, unless every one failed.
     [[nodiscard]] Result<> attach_sockets();

@@ -53,7 +53,7 @@ std::uint16_t DecisionTable::add(const decision& value) {
 }
 
 std::uint16_t ConditionTable::add(const condition& value) {
-    const std::pair key{value.key, value.otherwise};
+    const std::tuple key{value.key, value.otherwise, value.then};
     if (const auto known = known_.find(key); known != known_.end()) return known->second;
     if (next_ >= MAX_CONDITIONS) return 0;
     image_.conditions[next_] = value;

@@ -37,7 +37,7 @@ public:
 
 private:
     policy_image& image_;
-    std::map<std::pair<std::uint64_t, std::uint16_t>, std::uint16_t> known_;
+    std::map<std::tuple<std::uint64_t, std::uint16_t, std::uint16_t>, std::uint16_t> known_;
     std::uint16_t next_ = 1;
 };
 
@@ -59,6 +59,7 @@ struct Plan {
     std::vector<std::optional<GroupId>> failsafe_from;
     std::vector<std::optional<GroupId>> limit_exempt;  // by service; none = nobody
     std::vector<condition> limits;                     // by service; kind 0 = no limit
+    std::vector<std::uint64_t> owners;                 // by service; owner_key(), 0 = anybody
     std::optional<GroupId> deny;
     std::optional<GroupId> management;
     std::vector<std::uint16_t> service_rule;

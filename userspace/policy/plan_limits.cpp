@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// `limit:` of each service as the condition that its opening decisions will carry.
+// `limit:` and `owner:` of each service as the conditions that its opening decisions will carry.
 #include <fmt/format.h>
 
 #include "abi/maps.h"
+#include "policy/owners.hpp"
 #include "policy/plan.hpp"
 
 namespace portlid::policy {
@@ -48,6 +49,10 @@ Result<> plan_limits(Plan& plan) {
         auto value = limit_condition(service);
         if (!value) return pass_on(value.error());
         slot = *value;
+    }
+    for (const auto& service : plan.policy.services) {
+        plan.owners.push_back(service.owner ? owner_key(*service.owner) : 0);
+        if (service.owner) plan.image().head.flags |= IMAGE_HAS_OWNERS;
     }
     return {};
 }

@@ -107,11 +107,11 @@ private:
             else
                 rules.failsafes.push_back(id - services);
         }
-        if (const auto& limits = plan_.limits;
-            std::count_if(rules.services.begin(), rules.services.end(), [&](std::size_t i) {
-                return limits[i].kind != 0;
-            }) > MAX_CHAINED_CONDITIONS)
-            return limit("services with a limit on one port", MAX_CHAINED_CONDITIONS);
+        std::size_t conditions = 0;
+        for (const auto i : rules.services)
+            conditions += (plan_.limits[i].kind != 0 ? 1U : 0U) + (plan_.owners[i] != 0 ? 1U : 0U);
+        if (conditions > MAX_CHAINED_CONDITIONS)
+            return limit("limits and owners of services on one port", MAX_CHAINED_CONDITIONS);
         auto block = fill(rules);
         if (!block) return pass_on(block.error());
         auto index = store(std::move(*block));

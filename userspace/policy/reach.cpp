@@ -16,12 +16,31 @@ struct PortView {
     const policy_image& image;
     const zone_rules& zone;
     const rule_set* set;  // nullptr: no service names the port
+    const HeldPorts* held;
+    std::uint8_t protocol;
+    IpAddress address;
+    HostPort port;
 
     [[nodiscard]] const decision& at(std::size_t source, std::size_t destination) const {
         if (set == nullptr) return image.decisions[zone.default_decision];
         const auto row = set->destination_span > 1 ? destination * set->source_span : 0;
         const auto column = set->source_span > 1 ? source : 0;
-        return image.decisions[image.cells[set->first_cell + row + column]];
+        return settled(image.decisions[image.cells[set->first_cell + row + column]]);
+    }
+
+private:
+    // Whoever holds the port now decides; limits let in as long as they last. Of a failsafe's
+    // decision `condition` is something else.
+    [[nodiscard]] const decision& settled(const decision& head) const {
+        const auto* value = &head;
+        while (value->failsafe == 0 && value->condition != 0) {
+            const auto& condition = image.conditions[value->condition];
+            if (condition.kind != CONDITION_OWNER) break;
+            const bool holds =
+                held != nullptr && owner_holds(*held, condition.key, protocol, address, port);
+            value = &image.decisions[holds ? condition.then : condition.otherwise];
+        }
+        return *value;
     }
 };
 
@@ -85,12 +104,14 @@ const char* to_string(Reach reach) {
 }
 
 PortReach port_reach(const CompiledPolicy& policy, unsigned zone, std::uint8_t protocol,
-                     const IpAddress& address, HostPort port) {
+                     const IpAddress& address, HostPort port, const HeldPorts* held) {
     const auto& image = *policy.image;
     if (zone >= image.head.zone_count || (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
         return {};
     const auto index = image.ports[zone][protocol == IPPROTO_UDP ? 1 : 0][port.value];
-    const PortView view{image, image.zones[zone], index == 0 ? nullptr : &image.rule_sets[index]};
+    const PortView view{image, image.zones[zone], index == 0 ? nullptr : &image.rule_sets[index],
+                        held,  protocol,          address,
+                        port};
     const std::size_t family = address.family() == Family::IPv4 ? 0 : 1;
     const auto unlisted = policy.unlisted_class[family];
     PortReach out;

@@ -12,6 +12,7 @@ namespace portlid::policy {
 namespace {
 
 constexpr std::size_t kMaxFailsafe = 256;
+constexpr std::size_t kMaxBindRules = 64;  // bits of a word in the kernel
 
 void append(std::vector<Cidr>& members, std::vector<std::string>& text, Sources sources) {
     members.insert(members.end(), sources.members.begin(), sources.members.end());
@@ -106,6 +107,9 @@ void read_bind_rule(LoadState& state, const YamlNode& node) {
         rule.ports = read_ports(*ports, "`ports`", state.report);
     if (const auto* owner = map.find("owner")) rule.owner = read_owner(state, *owner);
     state.policy.binds_allow.push_back(std::move(rule));
+    if (state.policy.binds_allow.size() == kMaxBindRules + 1)
+        state.report.error(node.place, fmt::format("more than {} bind rules", kMaxBindRules),
+                           "one rule may name many ports");
 }
 
 }  // namespace
@@ -131,8 +135,6 @@ void read_binds(LoadState& state, const YamlNode& node) {
         word != nullptr && only_once(state, "binds.default", word->place)) {
         state.policy.binds_refuse =
             read_word(*word, "`default`", {"record", "refuse"}, state.report).value_or(0) == 1;
-        if (state.policy.binds_refuse)
-            state.report.warn(word->place, "binds are recorded; refusing them is not applied yet");
     }
     if (const auto* allow = map.find("allow"))
         read_list(*allow, "`allow`", true, state.report,

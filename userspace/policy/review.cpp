@@ -45,11 +45,8 @@ void check_way_in(LoadState& state) {
                           "add a service for your own access before `mode: enforce`");
 }
 
-void warn_not_live(LoadState& state) {
+void warn_surprises(LoadState& state) {
     for (const auto& service : state.policy.services) {
-        if (service.owner)
-            state.report.warn(service.place,
-                              "owner is not enforced by this version: the port stays closed");
         if (service.limit && service.limit->new_flows == 1)
             state.report.warn(service.place, "limit 1 refuses the first new flow already",
                               "the n-th new flow is the first one refused: 6/30s lets 5 in");
@@ -59,7 +56,7 @@ void warn_not_live(LoadState& state) {
 }  // namespace
 
 void review(LoadState& state) {
-    warn_not_live(state);
+    warn_surprises(state);
     // After another error the lists may be shorter than what was written.
     if (!state.report.has_errors()) check_way_in(state);
 }

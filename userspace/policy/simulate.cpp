@@ -116,6 +116,17 @@ std::vector<native_network> network_list(const HostTables& tables) {
     return networks;
 }
 
+port_slot_key slot_of(const IpAddress& address, HostPort port, std::uint8_t protocol, bool v6only) {
+    return {address.to_bytes(), port.value, protocol, static_cast<__u8>(v6only ? 1 : 0)};
+}
+
+std::vector<native_holder> holder_list(const HeldPorts& held) {
+    std::vector<native_holder> holders;
+    for (const auto& one : held)
+        holders.push_back({slot_of(one.address, one.port, one.protocol, one.v6only), one.owner});
+    return holders;
+}
+
 std::vector<native_ban> ban_list(const HostTables& tables) {
     std::vector<native_ban> bans;
     for (const auto& [prefix, deadline] : tables.bans)
@@ -164,6 +175,9 @@ Judgement judge_frame(const CompiledPolicy& policy, const HostTables& tables, un
     native.ban_count = static_cast<__u32>(bans.size());
     native.existing = existing.data();
     native.existing_count = static_cast<__u32>(existing.size());
+    const auto holders = holder_list(tables.held);
+    native.holders = holders.data();
+    native.holder_count = static_cast<__u32>(holders.size());
     if (tables.limits != nullptr) {
         native.limits = tables.limits->sets.data();
         native.limit_seed = tables.limits->seed;
@@ -180,6 +194,18 @@ Judgement judge_frame(const CompiledPolicy& policy, const HostTables& tables, un
     const auto judged = judge(&packet, policy.image.get(), zone, &facts);
     return {static_cast<verdict_word>(judged.verdict), static_cast<reason>(judged.reason),
             judged.rule};
+}
+
+bool owner_holds(const HeldPorts& held, std::uint64_t owner, std::uint8_t protocol,
+                 const IpAddress& address, HostPort port) {
+    const auto holders = holder_list(held);
+    native_tables native{};
+    native.holders = holders.data();
+    native.holder_count = static_cast<__u32>(holders.size());
+    frame packet{};
+    packet.tables = &native;
+    const auto slot = slot_of(address, port, protocol, false);
+    return owner_holds_port(&packet, owner, &slot, 0) != 0;
 }
 
 Judgement judge_probe(const CompiledPolicy& policy, const HostTables& tables, const Probe& probe) {

@@ -12,6 +12,7 @@
 #include "abi/maps.h"
 #include "base/address.hpp"
 #include "policy/compile.hpp"
+#include "policy/owners.hpp"
 
 namespace portlid::policy {
 
@@ -28,6 +29,7 @@ struct HostTables {
     std::vector<flow_key> flows;             // flows this host opened
     std::map<Cidr, std::uint64_t> bans;      // deadline in boot time; BAN_FOR_EVER
     std::vector<std::pair<flow_key, existing_flow>> existing;  // open when a zone began to enforce
+    HeldPorts held;                                            // who sits on owned ports
     LimitTable* limits = nullptr;   // none: every source is new to every limit
     std::uint64_t now_boot_ns = 1;  // flows were last used now
 };
@@ -71,9 +73,10 @@ struct PortReach {
     std::uint16_t rule = 0;          // that decides for an unlisted source
 };
 // `protocol` is IPPROTO_TCP or IPPROTO_UDP; `address` any() stands for all own addresses of that
-// family (the widest answer).
+// family (the widest answer). `held`: who sits on owned ports; without it nobody does.
 [[nodiscard]] PortReach port_reach(const CompiledPolicy& policy, unsigned zone,
-                                   std::uint8_t protocol, const IpAddress& address, HostPort port);
+                                   std::uint8_t protocol, const IpAddress& address, HostPort port,
+                                   const HeldPorts* held = nullptr);
 // Names of services that name the port in any zone, "" when none.
 [[nodiscard]] std::string service_on(const Policy& policy, std::uint8_t protocol, HostPort port);
 

@@ -2,6 +2,8 @@
 #include "policy/text_answer.hpp"
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <set>
 
 namespace portlid::policy {
@@ -45,14 +47,41 @@ bool refuses_first_try(const Service& service, const IpAddress& source) {
 }
 
 // What the services say together: any that opens it opens it; where none does, it is dropped as
-// soon as one that closes it enforces. Owners are proved by the exposure work; until then a
-// service with one opens nothing.
+// soon as one that closes it enforces. A service with an owner opens what its owner holds.
 struct ServicesSay {
     bool named = false;
     bool open = false;
     Mode strictest = Mode::Monitor;
     reason why = REASON_source_not_allowed;
 };
+
+// Read off the list by hand: the sockets of the very address, else those of every address, must be
+// there and all be the owner's.
+bool held_by(const HeldPorts& held, std::uint64_t owner, const TextQuestion& question) {
+    const auto everybody = [&](auto&& sits_there) {
+        std::map<std::pair<IpAddress, bool>, bool> places;  // proven?
+        for (const auto& one : held) {
+            if (one.protocol != static_cast<std::uint8_t>(question.protocol) ||
+                one.port != question.port || !sits_there(one))
+                continue;
+            auto& proven = places[{one.address, one.v6only}];
+            proven = proven || one.owner == owner;
+        }
+        std::optional<bool> all;
+        for (const auto& [place, proven] : places) all = all.value_or(true) && proven;
+        return all;
+    };
+    const auto exact =
+        everybody([&](const HeldPort& one) { return one.address == question.destination; });
+    if (exact) return *exact;
+    const bool v4 = question.destination.family() == Family::IPv4;
+    return everybody([&](const HeldPort& one) {
+               if (!one.address.is_any()) return false;
+               if (one.address.family() == Family::IPv4) return v4;
+               return !v4 || !one.v6only;
+           })
+        .value_or(false);
+}
 
 ServicesSay ask_services(const Policy& policy, const TextQuestion& question) {
     ServicesSay say;
@@ -61,7 +90,9 @@ ServicesSay ask_services(const Policy& policy, const TextQuestion& question) {
         if (!names_flow(policy, service, question)) continue;
         say.named = true;
         const bool source_fits = service.from_any || listed(service.from, question.source);
-        if (source_fits && service.owner)
+        if (source_fits && service.owner &&
+            (question.held == nullptr ||
+             !held_by(*question.held, owner_key(*service.owner), question)))
             say.why = REASON_owner_absent;
         else if (source_fits && refuses_first_try(service, question.source))
             say.why = REASON_limited;
@@ -91,8 +122,8 @@ TextAnswer text_answer(const Policy& policy, const TextQuestion& question) {
     return refusal(zone_mode, REASON_no_service);
 }
 
-std::vector<std::uint32_t> stretches(const Policy& policy, std::size_t zone,
-                                     PortProtocol protocol) {
+std::vector<std::uint32_t> stretches(const Policy& policy, std::size_t zone, PortProtocol protocol,
+                                     const HeldPorts* held) {
     std::set<std::uint32_t> first{0};
     const auto add = [&](const std::vector<PortRange>& ports) {
         for (const auto& range : ports) {
@@ -104,6 +135,8 @@ std::vector<std::uint32_t> stretches(const Policy& policy, std::size_t zone,
     for (const auto& service : policy.services)
         if (empty_or_has(service.zones, policy.zones[zone].name)) add(service.ports);
     for (const auto& rule : policy.failsafe) add(rule.ports);
+    for (const auto& one : held != nullptr ? *held : HeldPorts())
+        add({{static_cast<PortProtocol>(one.protocol), one.port.value, one.port.value}});
     return {first.begin(), first.end()};
 }
 

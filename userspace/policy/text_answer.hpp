@@ -10,6 +10,7 @@
 
 #include "abi/reasons.h"
 #include "policy/model.hpp"
+#include "policy/owners.hpp"
 
 namespace portlid::policy {
 
@@ -19,6 +20,7 @@ struct TextQuestion {
     IpAddress source;
     IpAddress destination;  // one of this host's own
     HostPort port;
+    const HeldPorts* held = nullptr;  // who sits on owned ports; none = nobody
 };
 
 struct TextAnswer {
@@ -29,8 +31,10 @@ struct TextAnswer {
 [[nodiscard]] TextAnswer text_answer(const Policy& policy, const TextQuestion& question);
 
 // First ports of the stretches within which every port has the same rules, from 0 upwards.
+// A port that somebody in `held` sits on is a stretch of its own.
 [[nodiscard]] std::vector<std::uint32_t> stretches(const Policy& policy, std::size_t zone,
-                                                   PortProtocol protocol);
+                                                   PortProtocol protocol,
+                                                   const HeldPorts* held = nullptr);
 
 // True when some prefix of the list covers the address.
 [[nodiscard]] bool listed(const std::vector<Cidr>& list, const IpAddress& address);

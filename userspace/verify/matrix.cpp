@@ -93,11 +93,11 @@ class Expected {
 public:
     Expected(const MatrixInput& input, const Row& row) {
         const auto& entrance = input.entrances[row.entrance];
-        first_ = policy::stretches(*input.policy, entrance.zone, row.protocol);
+        first_ = policy::stretches(*input.policy, entrance.zone, row.protocol, &input.held);
         for (const auto port : first_) {
             const auto said = policy::text_answer(
                 *input.policy, {entrance.zone, row.protocol, row.source, row.destination,
-                                HostPort{static_cast<std::uint16_t>(port)}});
+                                HostPort{static_cast<std::uint16_t>(port)}, &input.held});
             const bool only_watches = input.capped || entrance.force_monitor;
             const auto verdict =
                 said.verdict == VERDICT_drop && only_watches ? VERDICT_would_drop : said.verdict;

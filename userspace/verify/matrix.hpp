@@ -16,6 +16,7 @@
 #include "abi/reasons.h"
 #include "base/result.hpp"
 #include "policy/model.hpp"
+#include "policy/owners.hpp"
 #include "policy/source_samples.hpp"
 
 namespace portlid::verify {
@@ -51,6 +52,7 @@ struct MatrixInput {
     const policy::Policy* policy = nullptr;
     bool capped = false;  // --mode monitor: nothing enforces
     std::set<IpAddress> own;
+    policy::HeldPorts held;  // who sits on owned ports
     std::vector<Entrance> entrances;
     std::optional<IpAddress> scanner;  // one more source, asked for by address
 };
