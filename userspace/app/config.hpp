@@ -9,16 +9,12 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "sink/spec.hpp"
 
 namespace portlid::app {
 
-struct SinkConfig {
-    std::string name;
-    std::string spec;  // for sink::open_sink
-};
-
 struct Config {
-    std::vector<SinkConfig> sinks;
+    std::vector<sink::SinkSpec> sinks;
     std::vector<std::string> engines;  // endpoints
     bool engines_given = false;        // an empty list means: ask no engine
 };
