@@ -2,6 +2,7 @@
 #include "sink/spool.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <array>

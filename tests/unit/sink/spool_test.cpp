@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sink/spool.hpp"
 
+#include <fstream>
+#include <numeric>
 #include <thread>
 
 #include "sink/courier.hpp"
+#include "sink/encode/encoder.hpp"
 #include "sink/spool_format.hpp"
 #include "support.hpp"
 

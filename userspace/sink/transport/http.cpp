@@ -2,6 +2,8 @@
 // One HTTPS sink, three ways to say it: NDJSON to any webhook, Elasticsearch's _bulk, Splunk's HEC.
 // Batches are gzipped. What the peer will never take (400, 413 of a single event, a bulk item it
 // refuses) is named, so that it ends in the dead-letter file and not in an endless loop.
+#include <fmt/format.h>
+
 #include <array>
 #include <charconv>
 
