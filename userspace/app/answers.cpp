@@ -2,6 +2,7 @@
 #include "app/answers.hpp"
 
 #include "app/explain.hpp"
+#include "app/metrics.hpp"
 #include "app/status.hpp"
 #include "base/text.hpp"
 #include "inventory/audit_json.hpp"
@@ -51,22 +52,27 @@ nlohmann::ordered_json Answers::audit() {
     return inventory::audit_document(inventory::audit(input));
 }
 
+nlohmann::ordered_json Answers::status_document() {
+    return status({.ready = ready_,
+                   .options = &options_,
+                   .policies = &policies_,
+                   .rollout = &rollout_,
+                   .coverage = &coverage_,
+                   .sensor = &sensor_,
+                   .emitter = &emitter_,
+                   .ledger = &ledger_,
+                   .engines = observer_.engines(),
+                   .nat = observer_.nat()});
+}
+
 control::Response Answers::get(const control::Request& request) {
     if (request.path == "/v1/ports") return {200, ports()};
     if (request.path == "/v1/audit") return {200, dump(audit()) + "\n"};
     if (request.path == "/v1/explain") return explain_answer(request);
     if (request.path == "/v1/verify") return verification_.answer(request);
-    if (request.path == "/v1/status")
-        return {200, dump(status({.ready = ready_,
-                                  .options = &options_,
-                                  .policies = &policies_,
-                                  .rollout = &rollout_,
-                                  .coverage = &coverage_,
-                                  .sensor = &sensor_,
-                                  .emitter = &emitter_,
-                                  .ledger = &ledger_,
-                                  .engines = observer_.engines(),
-                                  .nat = observer_.nat()}))};
+    if (request.path == "/v1/status") return {200, dump(status_document())};
+    if (request.path == "/metrics")
+        return {200, metrics_text(status_document()), "text/plain; version=0.0.4"};
     if (request.path == "/v1/history") return history_.answer(request);
     if (request.path == "/v1/policy") return {200, dump(rollout_.policy()) + "\n"};
     if (request.path == "/v1/generations") return {200, dump(rollout_.generations()) + "\n"};

@@ -34,6 +34,7 @@ public:
     std::string gap_line(std::uint64_t count) override;
 
 private:
+    [[nodiscard]] nlohmann::ordered_json status_document();
     [[nodiscard]] control::Response explain_answer(const control::Request& request);
     [[nodiscard]] Result<const CoveredInterface*> choose_interface(const std::string& name) const;
 

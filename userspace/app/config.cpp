@@ -6,19 +6,16 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <limits>
 #include <optional>
-#include <set>
 
 #include "abi/maps.h"
+#include "app/config_values.hpp"
 #include "base/text.hpp"
 #include "history/store.hpp"
 #include "policy/document.hpp"
 #include "policy/reader.hpp"
 #include "policy/source_file.hpp"
 #include "policy/values.hpp"
-#include "sink/sink.hpp"
 
 namespace portlid::app {
 
@@ -34,120 +31,12 @@ void not_built(const YamlNode& node, std::string_view what, Report& report, std:
                  std::move(hint));
 }
 
-// "100MiB"; whole numbers of bytes, KiB, MiB, GiB or TiB.
-std::optional<std::uint64_t> parse_size(std::string_view text) {
-    std::uint64_t amount = 0;
-    const auto* end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, amount);
-    if (error != std::errc()) return std::nullopt;
-    const std::string_view unit(stop, static_cast<std::size_t>(end - stop));
-    constexpr std::string_view kUnits[] = {"", "KiB", "MiB", "GiB", "TiB"};
-    const auto* const found = std::find(std::begin(kUnits), std::end(kUnits), unit);
-    if (found == std::end(kUnits)) return std::nullopt;
-    const auto shift = static_cast<unsigned>(10 * (found - std::begin(kUnits)));
-    if (amount > (std::numeric_limits<std::uint64_t>::max() >> shift)) return std::nullopt;
-    return amount << shift;
-}
-
 void check_size(const YamlNode* node, std::string_view what, Report& report) {
-    if (node == nullptr) return;
-    const auto text = policy::read_text(*node, what, report);
-    if (text && !parse_size(*text))
-        report.error(node->place, fmt::format("{} {} is not a size", what, quote(*text)),
-                     "write 512KiB, 100MiB or 1GiB");
+    if (node != nullptr) static_cast<void>(read_size(*node, what, report));
 }
 
 void check_duration(const YamlNode* node, std::string_view what, Report& report) {
     if (node != nullptr) static_cast<void>(policy::read_duration(*node, what, report));
-}
-
-std::optional<std::uint64_t> read_count(const YamlNode& node, std::string_view what,
-                                        Report& report) {
-    const auto text = policy::read_text(node, what, report);
-    if (!text) return std::nullopt;
-    std::uint32_t value = 0;
-    const auto* end = text->data() + text->size();
-    const auto [stop, error] = std::from_chars(text->data(), end, value);
-    if (error == std::errc() && stop == end) return value;
-    report.error(node.place, fmt::format("{} {} is not a number", what, quote(*text)),
-                 "write a whole number");
-    return std::nullopt;
-}
-
-void check_rotate(const YamlNode* node, Report& report) {
-    if (node == nullptr) return;
-    const MapReader rotate(*node, "`rotate`", {"size", "keep"}, report);
-    if (!rotate.ok()) return;
-    check_size(rotate.find("size"), "`rotate.size`", report);
-    if (const auto* keep = rotate.find("keep")) read_count(*keep, "`rotate.keep`", report);
-    not_built(*node, "`rotate`", report, "leave it away and use logrotate with SIGHUP");
-}
-
-void check_spool(const YamlNode* node, Report& report) {
-    if (node == nullptr) return;
-    const MapReader spool(*node, "`spool`", {"bytes", "age"}, report);
-    if (!spool.ok()) return;
-    check_size(spool.find("bytes"), "`spool.bytes`", report);
-    check_duration(spool.find("age"), "`spool.age`", report);
-    not_built(*node, "`spool`", report, "leave it away: 4 MiB are queued in memory");
-}
-
-// The keys of a sink that belong to transports of a later version.
-void check_later_keys(const MapReader& sink, Report& report) {
-    check_rotate(sink.find("rotate"), report);
-    check_spool(sink.find("spool"), report);
-    for (const auto* key : {"ca", "cert", "key"}) {
-        const auto* node = sink.find(key);
-        if (node == nullptr || !policy::read_text(*node, fmt::format("`{}`", key), report))
-            continue;
-        not_built(*node, fmt::format("`{}`", key), report,
-                  "leave it away: TLS sinks come with the SIEM exports");
-    }
-    if (const auto* kinds = sink.find("kinds")) {
-        policy::read_list(*kinds, "`kinds`", true, report, [&](const YamlNode& item) {
-            static_cast<void>(policy::read_text(item, "a kind", report));
-        });
-        not_built(*kinds, "`kinds`", report, "leave it away: the sink gets every event");
-    }
-}
-
-std::string spec_of(const YamlNode* to, const YamlNode* format, Report& report) {
-    if (to == nullptr) return {};
-    const auto target = policy::read_text(*to, "`to`", report);
-    if (!target) return {};
-    std::string spec = *target;
-    if (format != nullptr) {
-        const auto word = policy::read_text(*format, "`format`", report);
-        if (word) spec += "?format=" + *word;
-    }
-    const auto usable = sink::check_sink(spec);
-    if (!usable) report.error(to->place, usable.error().message, usable.error().hint);
-    return spec;
-}
-
-SinkConfig read_sink(const YamlNode& node, Report& report) {
-    const MapReader sink(node, "a sink",
-                         {"name", "to", "format", "rotate", "kinds", "spool", "ca", "cert", "key"},
-                         report);
-    if (!sink.ok()) return {};
-    SinkConfig config;
-    if (const auto* name = sink.need("name"))
-        config.name = policy::read_text(*name, "the sink's name", report).value_or("");
-    config.spec = spec_of(sink.need("to"), sink.find("format"), report);
-    check_later_keys(sink, report);
-    return config;
-}
-
-void read_sinks(const YamlNode* node, Config& config, Report& report) {
-    if (node == nullptr) return;
-    std::set<std::string> names;
-    policy::read_list(*node, "`sinks`", true, report, [&](const YamlNode& item) {
-        auto sink = read_sink(item, report);
-        if (!sink.name.empty() && !names.insert(sink.name).second)
-            report.error(item.place, fmt::format("the sink {} is there twice", quote(sink.name)),
-                         "give each sink its own name");
-        config.sinks.push_back(std::move(sink));
-    });
 }
 
 void read_engines(const YamlNode* node, Config& config, Report& report) {
@@ -222,7 +111,7 @@ Config read_config(const YamlNode& root, Report& report) {
             report.error(version->place, "this version of portlid reads version 1 only",
                          "write `version: 1`");
     }
-    read_sinks(top.find("sinks"), config, report);
+    config.sinks = read_sinks(top.find("sinks"), report);
     read_engines(top.find("engines"), config, report);
     read_history(top.find("history"), config.history, report);
     check_events(top.find("events"), report);

@@ -11,13 +11,9 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "sink/spec.hpp"
 
 namespace portlid::app {
-
-struct SinkConfig {
-    std::string name;
-    std::string spec;  // for sink::open_sink
-};
 
 struct HistoryConfig {
     std::chrono::nanoseconds age = std::chrono::hours(24 * 30);
@@ -25,7 +21,7 @@ struct HistoryConfig {
 };
 
 struct Config {
-    std::vector<SinkConfig> sinks;
+    std::vector<sink::SinkSpec> sinks;
     std::vector<std::string> engines;  // endpoints
     bool engines_given = false;        // an empty list means: ask no engine
     HistoryConfig history;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <numeric>
+#include <string_view>
 
 #include "app/version.hpp"
 #include "base/clock.hpp"
@@ -59,16 +60,18 @@ void Emitter::report_gaps(const std::array<std::uint64_t, EVENT_KIND_SLOTS>& rin
     have_baseline_ = true;
     report_gap("ring", total - ring_baseline_, lost_.ring);
     for (const auto& gap : sinks_->take_gaps()) {
-        lost_.queue += gap.count;
-        emit(event::Kind::SensorGap,
-             event::sensor_gap_body(origin_, "queue", gap.count, gap.since));
+        (gap.cause == std::string_view("spool") ? lost_.spool : lost_.queue) += gap.count;
+        auto body = event::sensor_gap_body(origin_, gap.cause, gap.count, gap.since);
+        body["gap"]["sink"] = gap.sink;
+        emit(event::Kind::SensorGap, std::move(body));
     }
     last_clean_ = wall_now();
 }
 
-void Emitter::heartbeat() {
-    emit(event::Kind::SensorHeartbeat,
-         event::sensor_heartbeat_body(origin_, sinks_->emitted(), lost_));
+void Emitter::heartbeat(event::Json hooks) {
+    auto body = event::sensor_heartbeat_body(origin_, sinks_->emitted(), lost_);
+    body["hooks"] = std::move(hooks);
+    emit(event::Kind::SensorHeartbeat, std::move(body));
 }
 
 }  // namespace portlid::app

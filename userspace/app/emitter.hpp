@@ -26,7 +26,7 @@ public:
 
     // Losses since the last call become sensor.gap events.
     void report_gaps(const std::array<std::uint64_t, EVENT_KIND_SLOTS>& ring_lost);
-    void heartbeat();
+    void heartbeat(event::Json hooks);  // the state of each hook, as in `status`
 
     [[nodiscard]] event::LostCounts lost() const { return lost_; }
     [[nodiscard]] sink::FanOut& sinks() { return *sinks_; }

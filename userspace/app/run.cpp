@@ -23,6 +23,7 @@
 #include "app/owners.hpp"
 #include "app/rollout.hpp"
 #include "app/seed.hpp"
+#include "app/status.hpp"
 #include "app/verdicts.hpp"
 
 namespace portlid::app {
@@ -66,14 +67,15 @@ Result<std::unique_ptr<Emitter>> open_emitter(const RunOptions& options, const C
     if (auto made = make_directory(options.state_dir); !made) return pass_on(made.error());
     auto sinks = sink::FanOut::open((options.state_dir / "sequence").string());
     if (!sinks) return pass_on(sinks.error());
-    std::vector<std::string> specs = options.events;
-    if (specs.empty())
-        for (const auto& sink : config.sinks) specs.push_back(sink.spec);
-    for (const auto& spec : specs) {
-        auto sink = sink::open_sink(spec);
-        if (!sink) return pass_on(sink.error(), "--events " + spec);
-        (*sinks)->add(std::move(*sink));
+    std::vector<sink::SinkSpec> specs;
+    for (const auto& text : options.events) {
+        auto spec = sink::parse_spec(text);
+        if (!spec) return pass_on(spec.error(), "--events " + text);
+        specs.push_back(std::move(*spec));
     }
+    if (specs.empty()) specs = config.sinks;
+    if (auto added = sink::add_sinks(**sinks, specs, options.state_dir / "spool"); !added)
+        return pass_on(added.error());
     return std::make_unique<Emitter>(std::move(*sinks));
 }
 
@@ -332,7 +334,7 @@ Result<> Running::serve(Loop& loop) {
                                 });
             !r)
             return r;
-        return loop.every(kHeartbeat, [this] { emitter->heartbeat(); });
+        return loop.every(kHeartbeat, [this] { emitter->heartbeat(hooks_json(sensor->hooks())); });
     }();
     if (!watched) return watched;
     ::malloc_trim(0);  // what the start needed: policy text, sweep, first join

@@ -57,16 +57,6 @@ Json interface_json(const StatusInput& input, const CoveredInterface& covered) {
             {"packets", packets(input.sensor->counters(covered.link.ifindex))}};
 }
 
-Json hooks_json(const std::vector<kernel::HookState>& hooks) {
-    Json list = Json::array();
-    for (const auto& hook : hooks) {
-        Json entry{{"name", hook.name}, {"state", hook.state}};
-        if (!hook.why.empty()) entry["why"] = printable(hook.why);
-        list.push_back(std::move(entry));
-    }
-    return list;
-}
-
 Json sinks_json(const std::vector<sink::SinkState>& sinks) {
     Json list = Json::array();
     for (const auto& sink : sinks)
@@ -74,7 +64,13 @@ Json sinks_json(const std::vector<sink::SinkState>& sinks) {
                         {"state", sink.up ? "up" : "down"},
                         {"why", text_or_null(sink.why)},
                         {"lag", sink.lag},
-                        {"lost", sink.lost}});
+                        {"lost", sink.lost},
+                        {"to", sink.target},
+                        {"format", sink.format},
+                        {"sent", sink.sent},
+                        {"retries", sink.retries},
+                        {"dead_letters", sink.dead},
+                        {"spool_lost", sink.spool_lost}});
     return list;
 }
 
@@ -149,6 +145,16 @@ Json limits_json(const StatusInput& input) {
 }
 
 }  // namespace
+
+Json hooks_json(const std::vector<kernel::HookState>& hooks) {
+    Json list = Json::array();
+    for (const auto& hook : hooks) {
+        Json entry{{"name", hook.name}, {"state", hook.state}};
+        if (!hook.why.empty()) entry["why"] = printable(hook.why);
+        list.push_back(std::move(entry));
+    }
+    return list;
+}
 
 Json status(const StatusInput& input) {
     Json interfaces = Json::array();

@@ -26,6 +26,8 @@ struct StatusInput {
     std::shared_ptr<const nat::Rules> nat;
 };
 
+// Each hook with its state and, when it is not attached, why.
+[[nodiscard]] nlohmann::ordered_json hooks_json(const std::vector<kernel::HookState>& hooks);
 [[nodiscard]] nlohmann::ordered_json status(const StatusInput& input);
 
 }  // namespace portlid::app

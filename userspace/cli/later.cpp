@@ -26,9 +26,6 @@ struct LaterVerb {
 
 std::vector<LaterVerb> runtime_verbs() {
     return {
-        {{"export", kGroup, "List and test sinks", "  portlid export test siem"},
-         "portlid status shows the sinks",
-         {{"ACTION", "", "list or test", true}, {"SINK", "", "Which sink"}}},
         {{"top", kGroup, "Live view", "  portlid top"}, "portlid events -f", {}},
         {{"report", kGroup, "One self-contained page", "  portlid report --html page.html"},
          "portlid ports -o csv",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/program.hpp"
+#include "cli/export.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -145,6 +146,7 @@ std::unique_ptr<CLI::App> make_tree(Context& context) {
     add_rollout(*tree, context);
     add_openings(*tree, context);
     add_bans(*tree, context);
+    add_export(*tree, context);
     add_import(*tree, context);
     add_detach(*tree, context);
     add_version(*tree, context);

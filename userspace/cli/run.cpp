@@ -4,7 +4,7 @@
 
 #include "cli/context.hpp"
 #include "cli/ports_print.hpp"
-#include "sink/sink.hpp"
+#include "sink/spec.hpp"
 
 namespace portlid::cli {
 
@@ -52,7 +52,7 @@ Result<> finish(Words& words, const Context& context) {
     options.sockets_only = *sockets_only;
     options.no_docker = *no_docker;
     for (const auto& sink : options.events)
-        if (auto usable = sink::check_sink(sink); !usable) return usable;
+        if (auto usable = sink::parse_spec(sink); !usable) return pass_on(usable.error());
     const auto format = context.format({OutputFormat::Table, OutputFormat::Wide, OutputFormat::Json,
                                         OutputFormat::JsonLines, OutputFormat::Csv});
     if (!format) return pass_on(format.error());
@@ -69,7 +69,7 @@ void add_paths(CLI::App& verb, app::RunOptions& options) {
         ->type_name("FILE")
         ->capture_default_str()
         ->each([&options](const std::string&) { options.config_given = true; });
-    verb.add_option("--state-dir", options.state_dir, "Event sequence, later history and spool")
+    verb.add_option("--state-dir", options.state_dir, "Event sequence, spool, history")
         ->type_name("DIR")
         ->capture_default_str();
     verb.add_option("--runtime-dir", options.runtime_dir, "Where the control socket is")
@@ -107,7 +107,9 @@ void add_choices(CLI::App& verb, Words& words) {
         ->type_name("IF")
         ->allow_extra_args(false)
         ->multi_option_policy(many);
-    verb.add_option("--events", options.events, "Where events go: - or file:PATH (repeat)")
+    verb.add_option("--events", options.events,
+                    "Where events go: -, file:PATH, journald, syslog+tls://HOST:PORT, "
+                    "https://…, with ?format=native|ecs|ocsf|cef (repeat)")
         ->type_name("SINK")
         ->allow_extra_args(false)
         ->multi_option_policy(many);

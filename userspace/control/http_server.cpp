@@ -241,7 +241,7 @@ MHD_Result HttpServer::finish(Peer& peer) {
     }
     if (peer.target == Target::Events) return send_events(peer);
     auto response = peer.target == Target::Post ? api_.post(peer.request) : api_.get(peer.request);
-    return send_text(peer.connection, response.status, std::move(response.body));
+    return send_text(peer.connection, response.status, std::move(response.body), response.type);
 }
 
 MHD_Result HttpServer::send_events(Peer& peer) {

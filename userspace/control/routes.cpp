@@ -67,7 +67,6 @@ Route route(std::string_view method, std::string_view path, std::uint32_t peer_u
                       "the paths are /v1/status, /v1/ports, /v1/explain and /v1/events",
                       ExitCode::Usage);
     if (method != "GET") return wrong_method(path, "GET");
-    if (path == kMetrics) return {Target::Get, not_built_response("/metrics")};
     return {path == kEvents ? Target::Events : Target::Get, std::nullopt};
 }
 

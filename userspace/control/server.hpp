@@ -33,6 +33,7 @@ struct Request {
 struct Response {
     unsigned status = 200;
     std::string body;  // JSON; errors are {"error":{"message","hint","exit_code"}}
+    const char* type = "application/json";
 };
 [[nodiscard]] Response error_response(unsigned status, const Error& error);
 // 501 for a path of the contract that this version does not serve.

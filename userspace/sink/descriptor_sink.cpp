@@ -31,8 +31,8 @@ public:
     DescriptorSink(UniqueFd fd, std::string name, std::size_t queue_bytes)
         : fd_(own_description(std::move(fd))), name_(std::move(name)), queue_(queue_bytes) {}
 
-    void write(const event::Event& event) override {
-        if (gone_ || !queue_.push(event::to_json_line(event))) {
+    void write(const Record& record) override {
+        if (gone_ || !queue_.push(*record.line)) {
             ++lost_;
             return;
         }

@@ -4,6 +4,7 @@
 
 #include "sink/sequence.hpp"
 #include "sink/sink.hpp"
+#include "sink/spooler.hpp"
 
 namespace portlid::sink {
 
@@ -13,11 +14,11 @@ constexpr std::size_t kRecentBytes = 2U << 20U;
 
 class Recent {
 public:
-    void add(std::uint64_t seq, std::string line) {
-        bytes_ += line.size();
+    void add(std::uint64_t seq, std::shared_ptr<const std::string> line) {
+        bytes_ += line->size();
         lines_.emplace_back(seq, std::move(line));
         while (bytes_ > kRecentBytes) {
-            bytes_ -= lines_.front().second.size();
+            bytes_ -= lines_.front().second->size();
             lines_.pop_front();
         }
     }
@@ -25,11 +26,13 @@ public:
         std::uint64_t seq) const {
         const auto first = std::partition_point(
             lines_.begin(), lines_.end(), [seq](const auto& entry) { return entry.first <= seq; });
-        return {first, lines_.end()};
+        std::vector<std::pair<std::uint64_t, std::string>> found;
+        for (auto at = first; at != lines_.end(); ++at) found.emplace_back(at->first, *at->second);
+        return found;
     }
 
 private:
-    std::deque<std::pair<std::uint64_t, std::string>> lines_;  // by seq
+    std::deque<std::pair<std::uint64_t, std::shared_ptr<const std::string>>> lines_;  // by seq
     std::size_t bytes_ = 0;
 };
 
@@ -39,13 +42,22 @@ public:
 
     void add(std::unique_ptr<Sink> sink) override { outlets_.push_back({std::move(sink), 0, {}}); }
 
+    // Sinks go before the spool that they read.
+    ~Numbered() override {
+        if (spooler_) spooler_->flush(std::chrono::seconds(1));
+        outlets_.clear();
+    }
+    void set_spool(std::unique_ptr<Spooler> spooler) override { spooler_ = std::move(spooler); }
+
     void emit(event::Event event) override {
         event.seq = sequence_.next();
+        const Record record(event);
+        if (spooler_) spooler_->push(record);
         for (auto& outlet : outlets_) {
-            outlet.sink->write(event);
+            outlet.sink->write(record);
             note_loss(outlet);
         }
-        recent_.add(event.seq, event::to_json_line(event));
+        recent_.add(record.seq, record.line);
     }
 
     void pump() override {
@@ -62,7 +74,7 @@ public:
     [[nodiscard]] std::uint64_t emitted() const override { return sequence_.last(); }
 
     [[nodiscard]] std::uint64_t lost_in_queues() const override {
-        std::uint64_t lost = 0;
+        std::uint64_t lost = spooler_ ? spooler_->state().lost : 0;
         for (const auto& outlet : outlets_) lost += outlet.sink->state().lost;
         return lost;
     }
@@ -73,12 +85,15 @@ public:
         return all;
     }
 
-    [[nodiscard]] std::vector<QueueGap> take_gaps() override {
-        std::vector<QueueGap> gaps;
+    [[nodiscard]] std::vector<SinkGap> take_gaps() override {
+        std::vector<SinkGap> gaps;
+        if (spooler_)
+            if (auto gap = spooler_->take_gap()) gaps.push_back(std::move(*gap));
         for (auto& outlet : outlets_) {
+            if (auto gap = outlet.sink->take_spool_gap()) gaps.push_back(std::move(*gap));
             const auto state = outlet.sink->state();
             if (state.lost == outlet.told || !state.has_room) continue;
-            gaps.push_back({state.name, state.lost - outlet.told, outlet.loss_since});
+            gaps.push_back({state.name, "queue", state.lost - outlet.told, outlet.loss_since});
             outlet.told = state.lost;
         }
         return gaps;
@@ -104,6 +119,7 @@ private:
     }
 
     Sequence sequence_;
+    std::unique_ptr<Spooler> spooler_;
     std::vector<Outlet> outlets_;
     Recent recent_;
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstring>
@@ -21,18 +22,21 @@ UniqueFd open_for_append(const std::string& path) {
 
 class FileSink final : public Sink {
 public:
-    FileSink(std::string path, UniqueFd fd, std::size_t queue_bytes)
-        : path_(std::move(path)), fd_(std::move(fd)), queue_(queue_bytes) {}
+    FileSink(std::string path, UniqueFd fd, std::size_t queue_bytes, Rotation rotation)
+        : path_(std::move(path)), fd_(std::move(fd)), queue_(queue_bytes), rotation_(rotation) {
+        measure();
+    }
 
-    void write(const event::Event& event) override {
-        if (!queue_.push(event::to_json_line(event))) ++lost_;
+    void write(const Record& record) override {
+        if (!queue_.push(*record.line)) ++lost_;
         pump();
     }
 
     void pump() override {
         if (!fd_.valid()) open_again();
         if (!fd_.valid()) return;
-        const int reason = queue_.drain([this](std::string_view bytes) { return put(bytes); });
+        const int reason =
+            queue_.drain([this](std::string_view bytes) { return put_or_rotate(bytes); });
         why_ = reason == 0 ? std::string() : std::strerror(reason);
     }
 
@@ -53,6 +57,40 @@ private:
         fd_ = open_for_append(path_);
         why_ = fd_.valid() ? std::string() : std::strerror(errno);
         queue_.restart_front();
+        measure();
+    }
+
+    void measure() {
+        struct stat facts {};
+        const bool known = fd_.valid() && ::fstat(fd_.get(), &facts) == 0;
+        size_ = known ? static_cast<std::uint64_t>(facts.st_size) : 0;
+        whole_ = true;
+    }
+
+    [[nodiscard]] std::string older(std::uint32_t age) const {
+        return age == 0 ? path_ : path_ + "." + std::to_string(age);
+    }
+
+    // The oldest goes; a rename that fails leaves the file to grow, which loses nothing.
+    void rotate() {
+        for (auto age = rotation_.keep; age > 0; --age)
+            ::rename(older(age - 1).c_str(), older(age).c_str());
+        if (rotation_.keep == 0) ::unlink(path_.c_str());
+        auto fresh = open_for_append(path_);
+        if (!fresh.valid()) return;
+        fd_ = std::move(fresh);
+        measure();
+    }
+
+    // Only between two lines: a file holds whole ones.
+    std::ptrdiff_t put_or_rotate(std::string_view bytes) {
+        if (rotation_.bytes != 0 && whole_ && size_ != 0 && size_ + bytes.size() > rotation_.bytes)
+            rotate();
+        const auto wrote = put(bytes);
+        if (wrote <= 0) return wrote;
+        size_ += static_cast<std::uint64_t>(wrote);
+        whole_ = static_cast<std::size_t>(wrote) == bytes.size();
+        return wrote;
     }
 
     std::ptrdiff_t put(std::string_view bytes) const {
@@ -64,13 +102,17 @@ private:
     std::string path_;
     UniqueFd fd_;
     LineQueue queue_;
+    Rotation rotation_;
+    std::uint64_t size_ = 0;
+    bool whole_ = true;  // the last line written has its end
     std::string why_;
     std::uint64_t lost_ = 0;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Sink>> make_file_sink(const std::string& path, std::size_t queue_bytes) {
+Result<std::unique_ptr<Sink>> make_file_sink(const std::string& path, std::size_t queue_bytes,
+                                             Rotation rotation) {
     auto fd = open_for_append(path);
     if (!fd.valid()) {
         const auto directory = std::filesystem::path(path).parent_path().string();
@@ -80,7 +122,7 @@ Result<std::unique_ptr<Sink>> make_file_sink(const std::string& path, std::size_
                                            : "check the file and who may write it",
                           reason == EACCES ? ExitCode::NoPermission : ExitCode::Failed);
     }
-    return std::make_unique<FileSink>(path, std::move(fd), queue_bytes);
+    return std::make_unique<FileSink>(path, std::move(fd), queue_bytes, rotation);
 }
 
 }  // namespace portlid::sink

@@ -1,26 +1,86 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 
+#include "sink/background.hpp"
+#include "sink/courier.hpp"
 #include "sink/sink.hpp"
 #include "sink/spec.hpp"
 #include "sink/stream_sink.hpp"
 
 namespace portlid::sink {
 
-Result<std::unique_ptr<Sink>> open_sink(const std::string& spec) {
-    auto parsed = parse_spec(spec);
-    if (!parsed) return pass_on(std::move(parsed).error());
-    if (parsed->kind == SinkKind::File) return make_file_sink(parsed->path);
+namespace {
+
+constexpr std::size_t kMostSinks = 16;  // each has a thread
+constexpr std::uint64_t kSlack = 64ULL << 20U;
+
+Result<std::unique_ptr<Sink>> open_local(const SinkSpec& spec) {
+    if (spec.kind == SinkKind::File) return make_file_sink(spec.path, kQueueBytes, spec.rotate);
     UniqueFd out(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
     if (!out.valid()) return fail_errno("cannot write to stdout", errno, "is it closed?");
-    return make_descriptor_sink(std::move(out), parsed->name);
+    return make_descriptor_sink(std::move(out), spec.name);
 }
 
-Result<> check_sink(const std::string& spec) {
-    auto parsed = parse_spec(spec);
-    if (!parsed) return pass_on(std::move(parsed).error());
+Result<std::unique_ptr<Sink>> open_background(const SinkSpec& spec,
+                                              const std::filesystem::path& directory) {
+    auto inner = open_local(spec);
+    if (!inner) return pass_on(std::move(inner).error());
+    std::optional<Cursor> numbers;
+    if (spec.filtered()) {
+        std::error_code ignored;
+        std::filesystem::create_directories(directory, ignored);
+        auto opened = Cursor::open((directory / (file_stem(spec) + ".cursor")).string(), 0);
+        if (!opened) return pass_on(std::move(opened).error());
+        numbers.emplace(std::move(*opened));
+    }
+    return make_background(spec, std::move(*inner), std::move(numbers));
+}
+
+// One spool for all; as large as the largest sink's share needs, and a little for what is sent and
+// not yet safe. Segments are small enough that a cap is kept to an eighth.
+Result<std::unique_ptr<Spooler>> open_spooler(const std::vector<SinkSpec>& specs,
+                                              const std::filesystem::path& directory,
+                                              std::uint64_t last_seq) {
+    std::uint64_t most = 0;
+    std::uint64_t least = ~0ULL;
+    for (const auto& spec : specs)
+        if (spec.spooled()) {
+            most = std::max(most, spec.spool.bytes);
+            least = std::min(least, spec.spool.bytes);
+        }
+    const auto segment = std::clamp<std::uint64_t>(least / 8, 64U << 10U, 8U << 20U);
+    auto spool = Spool::open(directory, segment);
+    if (!spool) return pass_on(std::move(spool).error());
+    return std::make_unique<Spooler>(std::move(*spool), most + most / 4 + kSlack, last_seq);
+}
+
+}  // namespace
+
+Result<> add_sinks(FanOut& fan_out, const std::vector<SinkSpec>& specs,
+                   const std::filesystem::path& directory) {
+    if (specs.size() > kMostSinks)
+        return fail("there are more than 16 sinks", "let a collector fan out", ExitCode::Usage);
+    Spooler* spooler = nullptr;
+    if (std::any_of(specs.begin(), specs.end(), [](const auto& spec) { return spec.spooled(); })) {
+        auto opened = open_spooler(specs, directory, fan_out.emitted());
+        if (!opened) return pass_on(std::move(opened).error());
+        spooler = opened->get();
+        fan_out.set_spool(std::move(*opened));
+    }
+    for (const auto& spec : specs) {
+        if (spec.spooled()) {
+            auto courier = Courier::start(spec, *spooler);
+            if (!courier) return pass_on(std::move(courier).error(), spec.name);
+            fan_out.add(std::move(*courier));
+            continue;
+        }
+        auto sink = open_background(spec, directory);
+        if (!sink) return pass_on(std::move(sink).error(), spec.name);
+        fan_out.add(std::move(*sink));
+    }
     return {};
 }
 

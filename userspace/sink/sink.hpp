@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,8 +14,12 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "event/event.hpp"
+#include "sink/record.hpp"
 
 namespace portlid::sink {
+
+class Spooler;
+struct SinkSpec;
 
 struct SinkState {
     std::string name;  // as in `status`: "-", "file:/var/log/portlid/events.jsonl"
@@ -22,30 +28,33 @@ struct SinkState {
     std::uint64_t lag = 0;   // events queued and not yet written
     std::uint64_t lost = 0;  // events given up since start
     bool has_room = true;    // up, and at least half of its queue is free
+    std::string target;      // "syslog+tls://siem.example:6514"; empty: the name says it
+    std::string format = "native";
+    std::uint64_t sent = 0;        // since start
+    std::uint64_t retries = 0;     // faults since start
+    std::uint64_t dead = 0;        // refused by the peer, kept in the dead-letter file
+    std::uint64_t spool_lost = 0;  // given up by the spool's caps, all told
+};
+
+// Events that one sink gave up, for a sensor.gap.
+struct SinkGap {
+    std::string sink;
+    const char* cause = "queue";  // or "spool"
+    std::uint64_t count = 0;
+    WallTime since;  // when the first of them was given up
 };
 
 class Sink {
 public:
     virtual ~Sink() = default;
-    virtual void write(const event::Event& event) = 0;
+    virtual void write(const Record& record) = 0;
     // Pushes queued bytes as far as they go without blocking; called every tick.
     virtual void pump() = 0;
-    // SIGHUP: closes and opens its file again.
+    // SIGHUP: closes and opens its file again, reads its certificates and secrets again.
     virtual void reopen() = 0;
     [[nodiscard]] virtual SinkState state() const = 0;
-};
-
-// "-", "file:PATH", each with an optional "?format=native". A sink or format of the contract that
-// is not built yet, and a word that is none, fail with exit code 2 and say so.
-[[nodiscard]] Result<std::unique_ptr<Sink>> open_sink(const std::string& spec);
-// The same judgement without opening anything, for `portlid.yaml` and the command line.
-[[nodiscard]] Result<> check_sink(const std::string& spec);
-
-// Events that one sink gave up, for a sensor.gap with cause "queue".
-struct QueueGap {
-    std::string sink;
-    std::uint64_t count = 0;
-    WallTime since;  // when the first of them was given up
+    // What the spool's caps took from this sink and nobody was told yet; asked every second.
+    [[nodiscard]] virtual std::optional<SinkGap> take_spool_gap() { return std::nullopt; }
 };
 
 // Numbers events and hands each to every sink; keeps the last ones for `events`. A sink that is
@@ -57,6 +66,8 @@ public:
     [[nodiscard]] static Result<std::unique_ptr<FanOut>> open(const std::string& sequence_file);
     virtual ~FanOut() = default;
     virtual void add(std::unique_ptr<Sink> sink) = 0;
+    // Where the sinks behind it read from; at most one, before the first event.
+    virtual void set_spool(std::unique_ptr<Spooler> spooler) = 0;
     virtual void emit(event::Event event) = 0;  // sets seq; one rev per call
     virtual void pump() = 0;
     virtual void reopen() = 0;
@@ -66,10 +77,15 @@ public:
     [[nodiscard]] virtual std::vector<SinkState> states() const = 0;
     // Losses not given out before, of sinks that have room for a word about it again. The caller
     // emits one sensor.gap for each; a sink that stays full or down is reported when it recovers.
-    [[nodiscard]] virtual std::vector<QueueGap> take_gaps() = 0;
+    [[nodiscard]] virtual std::vector<SinkGap> take_gaps() = 0;
     // JSON lines of recent events with seq > `after`, oldest first; at most 2 MiB are kept.
     [[nodiscard]] virtual std::vector<std::pair<std::uint64_t, std::string>> recent(
         std::uint64_t after) const = 0;
 };
+
+// Opens the sinks and their spool (in `directory`, made when it is needed). A file that cannot be
+// opened is an error here; a network sink that cannot be reached is a state.
+[[nodiscard]] Result<> add_sinks(FanOut& fan_out, const std::vector<SinkSpec>& specs,
+                                 const std::filesystem::path& directory);
 
 }  // namespace portlid::sink

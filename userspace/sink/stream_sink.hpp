@@ -6,6 +6,7 @@
 
 #include "base/unique_fd.hpp"
 #include "sink/sink.hpp"
+#include "sink/spec.hpp"
 
 namespace portlid::sink {
 
@@ -18,7 +19,9 @@ inline constexpr std::size_t kQueueBytes = 4U << 20U;
 
 // Appends to a file (0640). Fails when it cannot be opened now; later faults (disk full, the
 // directory gone at a reopen) are states that it recovers from by itself.
+// With a rotation: PATH becomes PATH.1, PATH.1 becomes PATH.2 … before it grows beyond the size.
 [[nodiscard]] Result<std::unique_ptr<Sink>> make_file_sink(const std::string& path,
-                                                           std::size_t queue_bytes = kQueueBytes);
+                                                           std::size_t queue_bytes = kQueueBytes,
+                                                           Rotation rotation = {});
 
 }  // namespace portlid::sink

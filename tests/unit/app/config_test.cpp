@@ -78,22 +78,49 @@ TEST(Config, RefusesWithFileLineAndColumn) {
     }
 }
 
-TEST(Config, RefusesEveryKeyWhoseFeatureIsNotBuiltYet) {
-    const char* rows[] = {
-        "sinks: [{name: a, to: \"journald\"}]",
-        "sinks: [{name: a, to: \"syslog+tls://siem.example:6514\"}]",
-        "sinks: [{name: a, to: \"https://siem.example/in\"}]",
-        "sinks: [{name: a, to: \"-\", format: ecs}]",
-        "sinks: [{name: a, to: \"-\", rotate: {size: 100MiB, keep: 7}}]",
-        "sinks: [{name: a, to: \"-\", kinds: [\"net.*\"]}]",
-        "sinks: [{name: a, to: \"-\", spool: {bytes: 1GiB, age: 7d}}]",
-        "sinks: [{name: a, to: \"-\", ca: /etc/portlid/ca.pem}]",
+TEST(Config, ReadsTheSinksOfTheContract) {
+    const auto config = parse_config(
+        "version: 1\n"
+        "sinks:\n"
+        "  - { name: local, to: \"file:/var/log/portlid/events.jsonl\", rotate: { size: 100MiB, "
+        "keep: 7 } }\n"
+        "  - { name: siem, to: \"syslog+tls://siem.example:6514\", format: ecs, ca: /etc/ca.pem,\n"
+        "      cert: /etc/me.pem, key: /etc/me.key, kinds: [\"net.*\", \"exposure.*\", "
+        "\"sensor.*\"],\n"
+        "      spool: { bytes: 1GiB, age: 7d }, severity: low, redact: [\"process.exe\"] }\n",
+        "p.yaml");
+    ASSERT_TRUE(config) << config.error().message;
+    ASSERT_EQ(config->sinks.size(), 2U);
+    EXPECT_EQ(config->sinks[0].name, "local");
+    EXPECT_EQ(config->sinks[0].rotate.bytes, 100ULL << 20U);
+    const auto& siem = config->sinks[1];
+    EXPECT_EQ(siem.format, sink::Format::Ecs);
+    EXPECT_EQ(siem.key, "/etc/me.key");
+    EXPECT_EQ(siem.kinds.size(), 3U);
+    EXPECT_EQ(siem.spool.bytes, 1ULL << 30U);
+    EXPECT_EQ(siem.spool.age, std::chrono::hours(168));
+    EXPECT_EQ(siem.severity, event::Severity::Low);
+}
+
+TEST(Config, RefusesWhatNoSinkCanMean) {
+    const std::pair<const char*, const char*> rows[] = {
+        {"{name: a, to: \"-\", format: ecz}", "unknown format"},
+        {"{name: a, to: \"-\", rotate: {size: 1MiB}}", "does not fit"},
+        {"{name: a, to: \"-\", ca: /etc/ca.pem}", "does not fit"},
+        {"{name: a, to: \"-\", kinds: [\"nett.*\"]}", "no event kind matches"},
+        {"{name: a, to: \"-\", kinds: []}", "kinds"},
+        {"{name: a, to: \"file:/x\", spool: {bytes: 1KiB}}", "below 1MiB"},
+        {"{name: a, to: \"file:/x\", spool: {age: soon}}", "is not a duration"},
+        {"{name: a, to: \"syslog+tls://h\", cert: /c}", "belong together"},
+        {"{name: a, to: \"https://h\", preset: kafka}", "unknown preset"},
+        {"{name: a, to: \"-\", severity: loud}", "unknown severity"},
     };
-    for (const auto* row : rows) {
-        SCOPED_TRACE(row);
-        const auto config = parse_config(std::string("version: 1\n") + row + "\n", "p.yaml");
+    for (const auto& [sink, expected] : rows) {
+        SCOPED_TRACE(sink);
+        const auto config =
+            parse_config(std::string("version: 1\nsinks: [") + sink + "]\n", "p.yaml");
         ASSERT_FALSE(config);
-        EXPECT_THAT(config.error().message, HasSubstr("is not built yet in this version"));
+        EXPECT_THAT(config.error().message, HasSubstr(expected));
         EXPECT_THAT(config.error().message, HasSubstr("p.yaml:2:"));
     }
 }

@@ -66,7 +66,6 @@ TEST_F(Cli, SuggestsTheVerbOrFlagThatWasMeant) {
 
 TEST_F(Cli, SaysOfEveryLaterVerbThatItIsNotBuiltYetAndWhatToDoInstead) {
     const std::vector<std::vector<std::string>> rows = {
-        {"export", "test", "siem"},
         {"top"},
         {"report", "--html", "f"},
     };

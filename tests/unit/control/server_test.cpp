@@ -61,12 +61,6 @@ TEST_F(ControlServer, AnswersAWrongMethodWith405) {
     EXPECT_THAT(ask(get_request("/v1/apply")), testing::StartsWith("HTTP/1.1 405"));
 }
 
-TEST_F(ControlServer, SaysThatMetricsAreNotBuiltYet) {
-    const auto answer = ask(get_request("/metrics"));
-    EXPECT_THAT(answer, testing::StartsWith("HTTP/1.1 501"));
-    EXPECT_THAT(answer, testing::HasSubstr("/metrics is not built yet"));
-}
-
 TEST_F(ControlServer, TakesAChangeFromRootWithItsBody) {
     if (::getuid() != 0) GTEST_SKIP() << "needs root: changes are for peer uid 0";
     const auto answer =

@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "sink/sink.hpp"
+#include "sink/spooler.hpp"
 #include "support.hpp"
 
 namespace portlid::sink {
@@ -22,7 +23,7 @@ struct Captured {
 class CaptureSink : public Sink {
 public:
     explicit CaptureSink(Captured& into) : into_(into) {}
-    void write(const event::Event& event) override {
+    void write(const Record& event) override {
         if (into_.full)
             ++into_.lost;
         else

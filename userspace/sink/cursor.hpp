@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// How far one sink is in the spool: a mapped page, so that it survives kill -9 as it stands. After
+// a power loss it may be older than what was sent: those records are sent again, with equal (id,
+// rev).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+
+namespace portlid::sink {
+
+struct CursorPage {
+    std::uint64_t magic;
+    std::uint64_t position;  // everything in front of it is delivered or given up
+    std::uint64_t last_seq;  // of the last record in front of it, 0 = none seen
+    std::uint64_t sink_seq;  // of the last record that passed the filter
+    std::uint64_t lost;      // given up by the spool's caps, all told
+    std::uint64_t told;      // of these, already named by a sensor.gap
+    std::int64_t lost_since_ns;
+};
+
+class Cursor {
+public:
+    // A new one begins at `tail`: a sink gets what happens from now on.
+    [[nodiscard]] static Result<Cursor> open(const std::string& path, std::uint64_t tail);
+    Cursor(Cursor&& other) noexcept;
+    Cursor& operator=(Cursor&&) = delete;
+    Cursor(const Cursor&) = delete;
+    Cursor& operator=(const Cursor&) = delete;
+    ~Cursor();
+    CursorPage* operator->() const { return page_; }
+
+private:
+    Cursor(UniqueFd fd, CursorPage* page) : fd_(std::move(fd)), page_(page) {}
+    UniqueFd fd_;
+    CursorPage* page_;
+};
+
+}  // namespace portlid::sink
