@@ -18,8 +18,8 @@
 //                 event is still sent and the sweep finds the socket.
 // bind_requests   key socket (its own storage), value struct bind_request. Writer: bind4/6.
 //                 Readers: post_bind4/6, set_state. As many as sockets that called bind() with
-//                 port 0, freed with them. No memory: the port counts as asked for (an ephemeral bind looks
-//                 deliberate).
+//                 port 0, freed with them. No memory: the port counts as asked for (an ephemeral
+//                 bind looks deliberate).
 // lost            per CPU, key enum event_kind, value u64: records that found their ring full.
 //                 Writer: lib/emit.h. Reader: kernel, once a second. Never full (an array).
 // health          per CPU, key enum health_counter, value u64. Writers: every program.
