@@ -41,7 +41,8 @@
 // recent_verdicts key struct verdict_key, value struct verdict_state. Writer: ingress, drops only.
 //                 Reader: userspace, every window. 8192 kinds. Full: old kinds go; counters are
 //                 exact all the same.
-// recent_uses     key struct verdict_key, value struct use_state: new flows to ports, let in or not,
+// recent_uses     key struct verdict_key, value struct use_state: new flows to ports, let in or
+// not,
 //                 as far as use_gates let them be noted. Writer: ingress. Reader: kernel/uses,
 //                 every window, which empties it. 8192 kinds. Full: the least recently used go.
 // use_gates       per CPU, one struct use_gate. Writer and reader: ingress. Never full.
