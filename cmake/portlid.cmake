@@ -40,10 +40,20 @@ function(portlid_common_headers)
     file(WRITE ${CMAKE_BINARY_DIR}/common.cpp "")
     add_library(portlid_common STATIC ${CMAKE_BINARY_DIR}/common.cpp)
     target_link_libraries(portlid_common PUBLIC portlid_flags fmt::fmt)
-    target_precompile_headers(portlid_common PRIVATE
-        <algorithm> <array> <chrono> <filesystem> <fmt/format.h> <functional> <map> <memory>
-        <nlohmann/json.hpp> <optional> <set> <span> <string> <string_view> <tl/expected.hpp>
-        <unordered_map> <variant> <vector>)
+    target_precompile_headers(portlid_common PRIVATE ${portlid_common_list})
+endfunction()
+set(portlid_common_list
+    <algorithm> <array> <chrono> <filesystem> <fmt/format.h> <functional> <map> <memory>
+    <nlohmann/json.hpp> <optional> <set> <span> <string> <string_view> <tl/expected.hpp>
+    <unordered_map> <variant> <vector>)
+
+# The same for tests, with what all of them include besides.
+function(portlid_test_headers)
+    file(WRITE ${CMAKE_BINARY_DIR}/common_tests.cpp "")
+    add_library(portlid_common_tests STATIC ${CMAKE_BINARY_DIR}/common_tests.cpp)
+    target_link_libraries(portlid_common_tests PUBLIC portlid_flags fmt::fmt GTest::gmock)
+    target_precompile_headers(portlid_common_tests PRIVATE
+        ${portlid_common_list} <gmock/gmock.h> <gtest/gtest.h>)
 endfunction()
 
 # portlid_room(NAME [ROOMS room...] [LIBS lib...] [PKG module...])
@@ -80,7 +90,7 @@ function(portlid_test label dir)
     get_filename_component(room ${dir} NAME)
     set(target ${label}_${room})
     add_executable(${target} ${sources} ${TEST_SOURCES})
-    target_precompile_headers(${target} REUSE_FROM portlid_common)
+    target_precompile_headers(${target} REUSE_FROM portlid_common_tests)
     if(NOT TARGET ${label}_tests)
         add_custom_target(${label}_tests)
     endif()
