@@ -285,7 +285,8 @@ def rows(report):
         for attach in MODES:
             session = Session(lab.ns["cli"], HOST4, CLOSED)
             with Portlid(lab, policy(), attach, docker=False) as sensor:
-                assert {i["attach"] for i in sensor.get("status")["interfaces"]} == {attach}
+                for state in sensor.get("status")["interfaces"]:
+                    assert state["attach"] == attach and state["rx_vlan_offload"] in (True, False), state
                 for identity, sentence, function in (
                         ("C09", "ARP, LLDP, LACP, EAPOL and PTP frames pass, counted as not_ip", not_ip),
                         ("C10", "ESP, GRE, IPIP, IGMP, VRRP, SCTP: as `protocols` says", protocols),

@@ -4,6 +4,7 @@
 #include "app/version.hpp"
 #include "base/text.hpp"
 #include "event/decode.hpp"
+#include "kernel/vlan_offload.hpp"
 
 namespace portlid::app {
 
@@ -42,6 +43,7 @@ Json interface_json(const StatusInput& input, const CoveredInterface& covered) {
     std::string why = covered.state.why;
     if (covered.choice.force_monitor)
         why += (why.empty() ? "" : "; ") + std::string("uncovered: ") + covered.choice.why;
+    const auto offload = kernel::strips_vlan_tags(covered.link.name);
     return {{"name", covered.link.name},
             {"ifindex", covered.link.ifindex},
             {"zone", covered.zone},
@@ -51,6 +53,7 @@ Json interface_json(const StatusInput& input, const CoveredInterface& covered) {
             {"why", text_or_null(why)},
             {"chosen_by", covered.choice.why},
             {"egress", covered.state.egress},
+            {"rx_vlan_offload", offload ? Json(*offload) : Json(nullptr)},
             {"packets", packets(input.sensor->counters(covered.link.ifindex))}};
 }
 
