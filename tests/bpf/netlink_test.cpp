@@ -50,6 +50,23 @@ TEST_F(NetlinkTest, DescribesLinksByKindAndMaster) {
     EXPECT_EQ(link(now, "far0").master, link(now, "br-0123456789ab").ifindex);
 }
 
+TEST_F(NetlinkTest, TellsWhatALinkIsMadeOnInThisNamespaceOnly) {
+    make_veth();
+    ip("link add link up0 name on0 type macvlan");
+    ip("link add here0 type veth peer name there0");
+    EXPECT_EQ(link(state(), "here0").lower, link(state(), "there0").ifindex);
+    ASSERT_EQ(
+        shell("unshare --net sleep 5 & "
+              "until [ $(readlink /proc/$!/ns/net) != $(readlink /proc/self/ns/net) ]; do :; done; "
+              "ip link set there0 netns $!"),
+        0);
+    const auto now = state();
+    EXPECT_EQ(link(now, "on0").kind, "macvlan");
+    EXPECT_EQ(link(now, "on0").lower, link(now, "up0").ifindex);
+    EXPECT_EQ(link(now, "here0").lower, 0U) << "an index of another namespace was taken for ours";
+    EXPECT_EQ(link(now, "lo").lower, 0U);
+}
+
 TEST_F(NetlinkTest, TellsOwnAddressesConnectedPrefixesAndBroadcasts) {
     make_veth();
     ip("addr add 198.51.100.10/24 brd + dev up0");

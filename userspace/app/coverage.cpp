@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "app/layers.hpp"
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "policy/routed.hpp"
@@ -56,6 +57,11 @@ bool Coverage::wanted(const kernel::Interface& link) const {
 }
 
 std::map<std::uint32_t, policy::ZoneChoice> Coverage::choose(const policy::Policy& model) const {
+    return judged_once(network_.interfaces, choose_each(model));
+}
+
+std::map<std::uint32_t, policy::ZoneChoice> Coverage::choose_each(
+    const policy::Policy& model) const {
     std::map<std::uint32_t, policy::ZoneChoice> chosen;
     for (const auto& [index, link] : network_.interfaces) {
         if (!wanted(link)) continue;
@@ -118,9 +124,7 @@ Result<> Coverage::refresh(bool first) {
     if (auto filled = fill_tables(); !filled) return filled;
     const auto chosen = choose(policies_.model());
     if (first)
-        if (auto named = check_named(chosen); !named) return named;
-    drop_missing(chosen);
-    if (first) drop_unwanted(chosen);
+        if (auto named = check_named(choose_each(policies_.model())); !named) return named;
     for (const auto& [index, choice] : chosen) {
         const auto& link = network_.interfaces.at(index);
         const auto known = covered_.find(index);
@@ -133,6 +137,9 @@ Result<> Coverage::refresh(bool first) {
         else
             attach(link, choice);
     }
+    // Last, so that what leaves an interface to another one is never judged by neither.
+    drop_missing(chosen);
+    if (first) drop_unwanted(chosen);
     return {};
 }
 

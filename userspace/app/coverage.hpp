@@ -63,6 +63,9 @@ private:
     [[nodiscard]] bool wanted(const kernel::Interface& link) const;
     [[nodiscard]] std::map<std::uint32_t, policy::ZoneChoice> choose(
         const policy::Policy& model) const;
+    // The same before it is asked which of them judge the same packets.
+    [[nodiscard]] std::map<std::uint32_t, policy::ZoneChoice> choose_each(
+        const policy::Policy& model) const;
     [[nodiscard]] Result<> check_named(
         const std::map<std::uint32_t, policy::ZoneChoice>& chosen) const;
     void remember_uplinks();

@@ -73,6 +73,9 @@ void read_link_attribute(const nlattr* attribute, Interface& link) {
         case IFLA_MASTER:
             link.master = u32_of(attribute);
             break;
+        case IFLA_LINK:
+            link.lower = u32_of(attribute);
+            break;
         case IFLA_LINKINFO:
             read_link_info(attribute, link);
             break;
@@ -88,8 +91,12 @@ Interface to_interface(const nlmsghdr* message, const ifinfomsg& header) {
     link.up = (header.ifi_flags & IFF_UP) != 0;
     link.loopback = (header.ifi_flags & IFF_LOOPBACK) != 0;
     link.ethernet = header.ifi_type == ARPHRD_ETHER;
-    for_each_attribute(message, sizeof(ifinfomsg),
-                       [&](const nlattr* attribute) { read_link_attribute(attribute, link); });
+    bool lower_is_elsewhere = false;  // an index of another namespace
+    for_each_attribute(message, sizeof(ifinfomsg), [&](const nlattr* attribute) {
+        read_link_attribute(attribute, link);
+        lower_is_elsewhere |= mnl_attr_get_type(attribute) == IFLA_LINK_NETNSID;
+    });
+    if (lower_is_elsewhere) link.lower = 0;
     link.engine_bridge = is_engine_bridge(link.kind, link.name);
     return link;
 }

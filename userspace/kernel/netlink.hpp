@@ -23,6 +23,7 @@ struct Interface {
     std::array<std::uint8_t, 6> mac{};
     std::uint16_t type = 0;    // ARPHRD_*
     std::uint32_t master = 0;  // ifindex of the bridge or bond it is a port of; 0 = none
+    std::uint32_t lower = 0;   // ifindex of the link it is made on (VLAN, macvlan); 0 = none here
     bool up = false;
     bool loopback = false;
     bool hardware = false;
