@@ -26,17 +26,8 @@ using policy::quote;
 using policy::Report;
 using policy::YamlNode;
 
-void not_built(const YamlNode& node, std::string_view what, Report& report, std::string hint) {
-    report.error(node.place, fmt::format("{} is not built yet in this version", what),
-                 std::move(hint));
-}
-
 void check_size(const YamlNode* node, std::string_view what, Report& report) {
     if (node != nullptr) static_cast<void>(read_size(*node, what, report));
-}
-
-void check_duration(const YamlNode* node, std::string_view what, Report& report) {
-    if (node != nullptr) static_cast<void>(policy::read_duration(*node, what, report));
 }
 
 void read_engines(const YamlNode* node, Config& config, Report& report) {

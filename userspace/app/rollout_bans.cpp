@@ -162,6 +162,22 @@ Rollout::Answer Rollout::unban(const control::Request& request) {
     return answer;
 }
 
+// The kernel lifted them in time; this forgets them here and tells.
+void Rollout::take_expired_bans() {
+    const auto expired = sensor_->bans().take_expired();
+    auto& kept = store_->state().bans;
+    for (const auto& ban : expired) {
+        std::string reason;
+        for (const auto& one : kept)
+            if (one.source == ban.source) reason = one.reason;
+        std::erase_if(kept, [&](const auto& one) { return one.source == ban.source; });
+        emitter_->emit(event::Kind::BanExpired,
+                       event::ban_body(emitter_->origin(), {ban.source.to_string(), wall_now(),
+                                                            printable(reason), ban.hits}));
+    }
+    if (!expired.empty()) save();
+}
+
 // Bans that the kernel forgot (a reboot, a detach) are put back with what is left of them.
 void Rollout::restore_bans() {
     if (sensor_ == nullptr || options_.sockets_only) return;
