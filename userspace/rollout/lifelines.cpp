@@ -104,6 +104,8 @@ void add_gateway(std::vector<Lifeline>& list, const Uplink& uplink, const IpAddr
                       {}};
         list.push_back(std::move(line));
     }
+    // A client of DHCPv6 is answered at its link-local address (RFC 8415, 16), and so from one.
+    if (!v4 && !gateway.is_link_local()) return;
     const HostPort server{static_cast<std::uint16_t>(v4 ? 67 : 547)};
     const HostPort client{static_cast<std::uint16_t>(v4 ? 68 : 546)};
     Lifeline line;
