@@ -48,7 +48,12 @@ def failed_bind(ctx):
     until("9100 is gone from ports", lambda: not listens(ctx, 9100))
     until("exposure.closed of 9100 in both families", lambda: 2 == len(
         [e for e in ctx.sensor.events()[earlier:] if e["kind"] == "exposure.closed" and
-         e["port"] == 9100 and e["transport"] == "tcp"]))
+         tells_of(e, 9100) and e["transport"] == "tcp"]))
+
+
+def tells_of(event, port):
+    """Neighbouring ports that close together are told together."""
+    return event["port"] <= port <= (event.get("ports") or {}).get("last", event["port"])
 
 
 def listen_events(ctx, earlier, port):
