@@ -176,8 +176,8 @@ const std::vector<inventory::Exposure>& Observer::exposures(bool fresh) {
 // One change alone goes out at once. What follows closely waits until it is quiet: a container with
 // a hundred published ports opens them one by one, and is one piece of news.
 bool Observer::may_announce(bool changed) {
-    constexpr std::uint64_t kAloneNs = 1'000'000'000, kQuietNs = 500'000'000,
-                            kMostNs = 5'000'000'000;
+    constexpr std::uint64_t kAloneNs = 1'000'000'000, kQuietNs = 1'000'000'000,
+                            kMostNs = 10'000'000'000;
     const auto now = boot_now().ns;
     const bool alone = changed && now - changed_at_ns_ >= kAloneNs;
     if (changed) changed_at_ns_ = now;
