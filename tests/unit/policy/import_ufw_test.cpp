@@ -207,6 +207,18 @@ TEST(ImportUfw, OpensAProtocolOnlyWhenBothFamiliesDo) {
     EXPECT_TRUE(lists(imported, "user.rules"));
 }
 
+TEST(ImportUfw, KeepsAProtocolClosedBehindADenialOfEveryProtocol) {
+    Etc etc;
+    etc.rules(
+        "allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n"
+        "deny any any 0.0.0.0/0 any 203.0.113.7 in\n"
+        "allow esp any 0.0.0.0/0 any 0.0.0.0/0 in",  // 10: not for 203.0.113.7
+        "allow esp any ::/0 any ::/0 in");
+    const auto imported = etc.import();
+    EXPECT_TRUE(loaded(imported).protocols.empty()) << imported.yaml;
+    EXPECT_TRUE(lists(imported, "user.rules:10"));
+}
+
 TEST(ImportUfw, ReadsTheFilesAroundTheRules) {
     Etc etc;
     etc.write("ufw/ufw.conf", "ENABLED=no\n");

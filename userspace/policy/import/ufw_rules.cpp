@@ -44,6 +44,9 @@ private:
         if (tuple.protocol != "any" && tuple.protocol != "tcp" && tuple.protocol != "udp")
             return take_protocol(tuple);
         if (!tuple.any_source_port) return take_source_port(tuple);
+        // Every protocol is meant, also those that `protocols:` may open further down.
+        if (tuple.protocol == "any" && tuple.ports.empty() && tuple.action != "allow")
+            denied_.insert(tuple.protocol);
         for (const auto protocol : {PortProtocol::Tcp, PortProtocol::Udp}) add(tuple, protocol);
         if (tuple.protocol == "any" && tuple.ports.empty() && tuple.action == "allow")
             unmapped("opened for tcp and udp; other IP protocols stay closed");
@@ -59,7 +62,7 @@ private:
     void take_protocol(const UfwTuple& tuple) {
         const bool everybody = tuple.source.bits == 0 && !tuple.destination &&
                                tuple.interface.empty() && tuple.action == "allow";
-        if (!everybody || denied_.contains(tuple.protocol)) {
+        if (!everybody || denied_.contains(tuple.protocol) || denied_.contains("any")) {
             if (tuple.action != "allow") denied_.insert(tuple.protocol);
             return unmapped("`protocols:` opens to everybody or not at all: " + tuple.protocol +
                             " stays closed");
