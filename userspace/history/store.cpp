@@ -63,10 +63,14 @@ Result<> Store::prepare_schema() {
         "PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=1048576;"
         "PRAGMA wal_autocheckpoint=256; PRAGMA max_page_count={}",
         limit);
-    auto tables = database_.prepare("SELECT count(*) FROM sqlite_master");
-    const int code = tables.step();
-    if (code != SQLITE_ROW) return failed(code, "read");
-    const bool fresh = tables.number(0) == 0;
+    bool fresh = false;
+    {
+        // Ends its read transaction here: within one, SQLite does not change into WAL mode.
+        auto tables = database_.prepare("SELECT count(*) FROM sqlite_master");
+        const int code = tables.step();
+        if (code != SQLITE_ROW) return failed(code, "read");
+        fresh = tables.number(0) == 0;
+    }
     if (!fresh && (database_.number("PRAGMA application_id") != kApplication ||
                    database_.number("PRAGMA user_version") != kVersion)) {
         damaged_ = true;
