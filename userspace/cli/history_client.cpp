@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/text.hpp"
+#include "cli/document.hpp"
 #include "cli/json_access.hpp"
 #include "cli/url.hpp"
 #include "policy/load.hpp"
@@ -83,9 +84,7 @@ WallTime ago(const std::string& duration) {
 }
 
 Result<InForce> policy_in_force(Context& context) {
-    const auto body = context.backend.get(context.flags.socket, "/v1/policy");
-    if (!body) return pass_on(body.error());
-    const auto document = parse_document(*body);
+    const auto document = get_document(context, "/v1/policy");
     if (!document) return pass_on(document.error());
     const auto name = "generation " + text(at(*document, "generation"), "?");
     const auto& whole = at(*document, "text");
