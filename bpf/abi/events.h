@@ -5,10 +5,10 @@
 
 #include "types.h"
 
-#define PORTLID_EVENT_KINDS(X)                                    \
-    X(1, bind)    /* a bind() succeeded (post_bind hook) */       \
-    X(2, listen)  /* a TCP socket reached LISTEN */               \
-    X(3, close)   /* a recorded socket was released or stopped */ \
+#define PORTLID_EVENT_KINDS(X)                                          \
+    X(1, bind)    /* a bind() succeeded (post_bind hook) */             \
+    X(2, listen)  /* a TCP socket reached LISTEN */                     \
+    X(3, close)   /* a recorded socket was released or stopped */       \
     X(4, verdict) /* first drop or would_drop of its kind, see below */ \
     X(5, refused) /* a bind() that `binds:` refuses, or would (SOCKET_WOULD_REFUSE) */
 

@@ -192,8 +192,8 @@ ABI_SIZE(struct verdict_state, 40);
     X(1, flow_insert_failed)  \
     X(2, asked_first_inserts) \
     X(3, listeners_full)      \
-    X(4, unknown_interface) X(5, limit_forgotten) X(6, limit_crowded) X(7, forwarded_inserts) \
-    X(8, owner_slots_full)
+    X(4, unknown_interface)   \
+    X(5, limit_forgotten) X(6, limit_crowded) X(7, forwarded_inserts) X(8, owner_slots_full)
 #define PORTLID_HEALTH_ENUM(number, name) HEALTH_##name = (number),
 enum health_counter { PORTLID_HEALTH(PORTLID_HEALTH_ENUM) HEALTH_SLOTS = 16 };
 #undef PORTLID_HEALTH_ENUM

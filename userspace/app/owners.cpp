@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "event/build_owner.hpp"
 #include "inventory/ownership.hpp"
 #include "policy/owners.hpp"
 

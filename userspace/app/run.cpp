@@ -2,14 +2,11 @@
 // The lifecycle in order: read, lock, load, fill, publish, attach, tell, loop, leave.
 #include "app/run.hpp"
 
-#include <fcntl.h>
 #include <malloc.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
 
-#include <cerrno>
 #include <csignal>
 
 #include "app/answers.hpp"
@@ -23,6 +20,7 @@
 #include "app/owners.hpp"
 #include "app/rollout.hpp"
 #include "app/seed.hpp"
+#include "app/start.hpp"
 #include "app/status.hpp"
 #include "app/verdicts.hpp"
 
@@ -37,47 +35,6 @@ constexpr milliseconds kSecond{1000};
 constexpr milliseconds kSweepPeriod{5000};
 constexpr milliseconds kWindow{10000};
 constexpr milliseconds kHeartbeat{60000};
-
-Result<> make_directory(const std::filesystem::path& path) {
-    std::error_code failed;
-    std::filesystem::create_directories(path, failed);
-    if (!failed) return {};
-    const bool rights = failed.value() == EACCES || failed.value() == EPERM;
-    return fail_errno("cannot create " + path.string(), failed.value(),
-                      rights ? "run it as root: sudo portlid run" : "",
-                      rights ? ExitCode::NoPermission : ExitCode::Failed);
-}
-
-// One sensor a runtime directory, also while it is starting.
-Result<UniqueFd> lock_runtime(const std::filesystem::path& directory) {
-    if (auto made = make_directory(directory); !made) return pass_on(made.error());
-    const auto path = directory / "lock";
-    UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!fd.valid())
-        return fail_errno("cannot open " + path.string(), errno, "run it as root: sudo portlid run",
-                          errno == EACCES ? ExitCode::NoPermission : ExitCode::Failed);
-    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
-        return fail("another sensor is running with " + directory.string(),
-                    "portlid status, or give this one its own --runtime-dir, --bpffs and "
-                    "--state-dir");
-    return fd;
-}
-
-Result<std::unique_ptr<Emitter>> open_emitter(const RunOptions& options, const Config& config) {
-    if (auto made = make_directory(options.state_dir); !made) return pass_on(made.error());
-    auto sinks = sink::FanOut::open((options.state_dir / "sequence").string());
-    if (!sinks) return pass_on(sinks.error());
-    std::vector<sink::SinkSpec> specs;
-    for (const auto& text : options.events) {
-        auto spec = sink::parse_spec(text);
-        if (!spec) return pass_on(spec.error(), "--events " + text);
-        specs.push_back(std::move(*spec));
-    }
-    if (specs.empty()) specs = config.sinks;
-    if (auto added = sink::add_sinks(**sinks, specs, options.state_dir / "spool"); !added)
-        return pass_on(added.error());
-    return std::make_unique<Emitter>(std::move(*sinks));
-}
 
 // Everything of a running sensor; members in order of the lifecycle, so destruction undoes it.
 struct Running {
@@ -112,6 +69,7 @@ struct Running {
     [[nodiscard]] Result<> once();
     void read_rings();
     void sweep();
+    void sweep_if_lost();
     void every_second();
     void reload();
     void network_changed();
@@ -178,7 +136,7 @@ Result<> Running::attach() {
 }
 
 void Running::read_rings() {
-    sensor->poll_rings([this](std::span<const std::byte> bytes) {
+    const auto received = sensor->poll_rings([this](std::span<const std::byte> bytes) {
         const auto record = event::decode(bytes);
         if (!record) return;  // not ours to guess at; counted by the ring as delivered
         if (const auto* socket = std::get_if<event::SocketRecord>(&*record))
@@ -186,6 +144,7 @@ void Running::read_rings() {
         else
             verdicts->record(std::get<event::VerdictRecord>(*record));
     });
+    if (received != 0) sweep_if_lost();
     owners->update();
     if (observer->settle()) {
         verdicts->complete();
@@ -202,12 +161,19 @@ void Running::sweep() {
     owners->update();
 }
 
-void Running::every_second() {
+// A lost event never loses the truth.
+void Running::sweep_if_lost() {
     const auto now = sensor->lost_records();
-    emitter->report_gaps(now);
-    // A lost event never loses the truth, and a port chosen after listen() is told within a second.
-    if (now != lost || observer->wants_sweep()) sweep();
+    if (now == lost) return;
     lost = now;
+    sweep();
+}
+
+void Running::every_second() {
+    emitter->report_gaps(sensor->lost_records());
+    sweep_if_lost();
+    // A port chosen after listen() is told within a second.
+    if (observer->wants_sweep()) sweep();
     rollout->tick();
     binds->update();
     coverage->verify();

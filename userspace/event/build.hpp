@@ -142,19 +142,6 @@ struct ExposureView {
 [[nodiscard]] Severity severity_of(Kind kind, const ExposureView& view);
 [[nodiscard]] Json exposure_body(const Origin& origin, const ExposureView& view);
 
-// Somebody who is not the owner that a rule asks for took, or holds beside him, an owned port.
-struct OwnerLostView {
-    std::string rule;   // the service
-    std::string owner;  // "container: web-*"
-    std::string why;    // "another holder", "the owner closed it"
-    std::uint32_t protocol = 6;
-    IpAddress address;
-    HostPort port;
-    std::optional<HolderProcess> holder;    // who sits there now
-    std::optional<HolderProcess> previous;  // the owner that was proven; none: there was none
-};
-[[nodiscard]] Json owner_lost_body(const Origin& origin, const OwnerLostView& view);
-
 // ---- policy.*, mode.*, coverage.*, container.synced -------------------------------------------
 [[nodiscard]] Json policy_loaded_body(const Origin& origin, const std::string& file,
                                       const std::string& mode, std::uint64_t previous_generation);

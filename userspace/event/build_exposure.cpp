@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "event/build.hpp"
+#include "event/build_owner.hpp"
 #include "event/parts.hpp"
 
 namespace portlid::event {

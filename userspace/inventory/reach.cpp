@@ -58,8 +58,8 @@ ReachAndVerdict judge_reach(const JoinInput& input, std::uint8_t protocol, const
     for (const auto& zone : input.zones) {
         policy::PortReach by_policy{Reach::Open, Reach::Closed, 0};
         if (input.compiled != nullptr && path != Path::Nowhere)
-            by_policy = policy::port_reach(*input.compiled, zone.index, protocol, address,
-                                           port, &input.held);
+            by_policy = policy::port_reach(*input.compiled, zone.index, protocol, address, port,
+                                           &input.held);
         const auto now = really_filtered(input, zone) ? narrower(by_policy.now, base) : base;
         out.reach.push_back({zone.name, now, by_policy.enforced});
     }
