@@ -23,8 +23,9 @@ TEST(Config, ReadsSinksAndEngines) {
         "portlid.yaml");
     ASSERT_TRUE(config) << config.error().message;
     ASSERT_EQ(config->sinks.size(), 2U);
-    EXPECT_EQ(config->sinks[0].spec, "file:/var/log/portlid/events.jsonl?format=native");
-    EXPECT_EQ(config->sinks[1].spec, "-");
+    EXPECT_EQ(config->sinks[0].path, "/var/log/portlid/events.jsonl");
+    EXPECT_EQ(config->sinks[0].format, sink::Format::Native);
+    EXPECT_EQ(config->sinks[1].kind, sink::SinkKind::Stdout);
     EXPECT_THAT(config->engines, testing::ElementsAre("unix:///run/docker.sock"));
 }
 

@@ -106,7 +106,7 @@ TEST_F(Limits, MoreThanTheTableCanCountIsRefused) {
                 ", ports: [22/tcp], limit: { new: " + std::to_string(i) + "/30s } }\n";
     const auto result = compile(policy_of(kHead + five));
     ASSERT_FALSE(result);
-    EXPECT_NE(result.error().message.find("more than 4 services with a limit on one port"),
+    EXPECT_NE(result.error().message.find("more than 4 limits and owners of services on one port"),
               std::string::npos);
 }
 
