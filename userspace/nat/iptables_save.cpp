@@ -3,6 +3,7 @@
 // known is stepped over: whatever it asks for, the rule opens the port to somebody.
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 
@@ -172,22 +173,25 @@ Line narrowed(const Line& by, Line line) {
     return line;
 }
 
-// From PREROUTING along the jumps. The kernel allows no loops; a text may have them.
+// From PREROUTING along the jumps. The kernel allows no loops; a text may have them, so no way
+// leads through a chain twice.
 void walk(const Walk& in, const Line& from) {
     constexpr unsigned kDeepest = 16;
-    std::vector<std::pair<Line, unsigned>> open{{from, 0}};
+    std::vector<std::pair<Line, std::vector<std::string>>> open{{from, {}}};
     for (std::size_t steps = 0; !open.empty() && steps < kRules; ++steps) {
-        const auto [here, depth] = std::move(open.back());
+        auto [here, way] = std::move(open.back());
         open.pop_back();
+        way.push_back(here.chain);
         const auto lines = in.chains.find(here.chain);
         if (lines == in.chains.end()) continue;
         for (const auto& written : lines->second) {
             auto line = narrowed(here, written);
             if (line.target == "DNAT") {
                 add_rules(line, in.family, in.rules);
-            } else if (depth < kDeepest && in.chains.contains(line.target)) {
+            } else if (way.size() < kDeepest && in.chains.contains(line.target) &&
+                       std::find(way.begin(), way.end(), line.target) == way.end()) {
                 line.chain = line.target;
-                open.emplace_back(std::move(line), depth + 1);
+                open.emplace_back(std::move(line), way);
             }
         }
     }

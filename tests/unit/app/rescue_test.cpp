@@ -89,7 +89,7 @@ TEST_F(Rescued, TheSessionOfACallerIsThatOfItsNearestAncestorWithOne) {
     };
     process(10, 20, std::string("PATH=/bin\0HOME=/root\0", 21));
     process(20, 30, "");
-    process(30, 1, std::string("A=1\0SSH_CONNECTION=203.0.113.7 50000 192.0.2.1 22\0B=2\0", 56));
+    process(30, 1, std::string("A=1\0SSH_CONNECTION=203.0.113.7 50000 192.0.2.1 22\0B=2\0", 55));
     EXPECT_EQ(ssh_connection_of(10, directory_), "203.0.113.7 50000 192.0.2.1 22");
     EXPECT_EQ(ssh_connection_of(30, directory_), "203.0.113.7 50000 192.0.2.1 22");
     EXPECT_EQ(ssh_connection_of(99, directory_), "");

@@ -4,6 +4,7 @@
 
 #include "base/clock.hpp"
 #include "base/text.hpp"
+#include "cli/json_access.hpp"
 #include "history/flow.hpp"
 #include "support.hpp"
 

@@ -64,7 +64,7 @@ TEST(Decode, RefusesASocketRecordThatLies) {
         {"size of another record", [](socket_event& r) { r.head.size = sizeof(verdict_event); }},
         {"newer abi", [](socket_event& r) { r.head.abi_version += 1; }},
         {"kind zero", [](socket_event& r) { r.head.kind = 0; }},
-        {"kind unknown", [](socket_event& r) { r.head.kind = 5; }},
+        {"kind unknown", [](socket_event& r) { r.head.kind = 99; }},
         {"kind of another record", [](socket_event& r) { r.head.kind = EVENT_verdict; }},
         {"family zero", [](socket_event& r) { r.socket.family = 0; }},
         {"family IPv4 with an IPv6 address",
