@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """RFC 5424 over TLS with certificates on both sides into a real rsyslog, which dies in the middle and
 comes back; certificates that must be refused; octet counting over plain TCP; one datagram, one event.
-PORTLID_SIEM_EVENTS (default 4000) and PORTLID_SIEM_OUTAGE_S (default 3): the full form is 100000, 30.
-With PORTLID_SIEM_SQL=1 rsyslog writes into PostgreSQL and the count is SQL's."""
+PORTLID_SIEM_EVENTS (default 4000) and PORTLID_SIEM_OUTAGE_S (default 3): the full form is 100000, 30."""
 import json
 import os
 import pathlib

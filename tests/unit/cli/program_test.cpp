@@ -108,7 +108,7 @@ TEST_F(Cli, TurnsAnErrorIntoTwoLinesOnStderrAndItsExitCode) {
 
 TEST_F(Cli, RefusesAFormThatAVerbDoesNotHave) {
     EXPECT_EQ(portlid({"status", "-o", "csv"}), 2);
-    EXPECT_THAT(console_.messages, HasSubstr("-o takes table, wide, json"));
+    EXPECT_THAT(console_.messages, HasSubstr("-o takes table, json, jsonl, wide"));
     EXPECT_TRUE(backend_.asked.empty());
 }
 

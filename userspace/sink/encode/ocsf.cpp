@@ -111,8 +111,10 @@ void add_connection(Json& out, const Json& native) {
     copy(out, "dst_endpoint.zone", native, "net.zone");
     copy(out, "dst_endpoint.ip", socket, "address");
     copy(out, "dst_endpoint.port", socket, "port");
-    // One of the two is required, and a summary over many has none of its own.
-    if (!out.contains("src_endpoint") && !out.contains("dst_endpoint"))
+    // One of the two is required, with a name or address of its own; a summary over many has none.
+    const auto& to = at(out, "dst_endpoint");
+    const bool named = to.is_object() && (to.contains("ip") || to.contains("interface_name"));
+    if (!named && (to.is_object() || !out.contains("src_endpoint")))
         copy(out, "dst_endpoint.hostname", native, "host.name");
 }
 
