@@ -30,6 +30,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
+using LostRecords = std::array<std::uint64_t, EVENT_KIND_SLOTS>;
+
 constexpr milliseconds kRingPeriod{100};
 constexpr milliseconds kSecond{1000};
 constexpr milliseconds kSweepPeriod{5000};
@@ -56,7 +58,7 @@ struct Running {
     std::optional<Answers> answers;
     std::unique_ptr<control::Server> server;
     std::optional<kernel::NetworkMonitor> monitor;
-    std::array<std::uint64_t, EVENT_KIND_SLOTS> lost{};
+    LostRecords lost{};
     std::string stop_reason = "stopped";
     bool trim_due = true;
 
@@ -69,7 +71,7 @@ struct Running {
     [[nodiscard]] Result<> once();
     void read_rings();
     void sweep();
-    void sweep_if_lost();
+    void sweep_if_lost(const LostRecords& now);
     void every_second();
     void reload();
     void network_changed();
@@ -144,7 +146,7 @@ void Running::read_rings() {
         else
             verdicts->record(std::get<event::VerdictRecord>(*record));
     });
-    if (received != 0) sweep_if_lost();
+    if (received != 0) sweep_if_lost(sensor->lost_records());
     owners->update();
     if (observer->settle()) {
         verdicts->complete();
@@ -162,16 +164,16 @@ void Running::sweep() {
 }
 
 // A lost event never loses the truth.
-void Running::sweep_if_lost() {
-    const auto now = sensor->lost_records();
+void Running::sweep_if_lost(const LostRecords& now) {
     if (now == lost) return;
     lost = now;
     sweep();
 }
 
 void Running::every_second() {
-    emitter->report_gaps(sensor->lost_records());
-    sweep_if_lost();
+    const auto now = sensor->lost_records();
+    emitter->report_gaps(now);
+    sweep_if_lost(now);
     // A port chosen after listen() is told within a second.
     if (observer->wants_sweep()) sweep();
     rollout->tick();
