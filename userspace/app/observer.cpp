@@ -173,26 +173,11 @@ const std::vector<inventory::Exposure>& Observer::exposures(bool fresh) {
     return *exposures_;
 }
 
-// One change alone goes out at once. What follows closely waits until it is quiet: a container with
-// a hundred published ports opens them one by one, and is one piece of news.
-bool Observer::may_announce(bool changed) {
-    constexpr std::uint64_t kAloneNs = 1'000'000'000, kQuietNs = 1'000'000'000,
-                            kMostNs = 10'000'000'000;
-    const auto now = boot_now().ns;
-    const bool alone = changed && now - changed_at_ns_ >= kAloneNs;
-    if (changed) changed_at_ns_ = now;
-    if (pending_since_ns_ == 0) pending_since_ns_ = now;
-    const bool quiet = now - changed_at_ns_ >= kQuietNs;
-    if (!alone && !quiet && now - pending_since_ns_ < kMostNs) return false;
-    pending_since_ns_ = 0;
-    return true;
-}
-
 bool Observer::settle() {
     (void)exposures();
     const bool changed = joins_ != settled_;
     settled_ = joins_;
-    if (announced_ != exposures_ && may_announce(changed)) announce();
+    if (announced_ != exposures_) announce();
     return changed;
 }
 

@@ -33,9 +33,8 @@ public:
     void set_nat(std::shared_ptr<const nat::Rules> rules);
     // Policy, interfaces or UFW may have changed.
     void invalidate() { stale_ = true; }
-    // Joins again when something changed, and reports exposure.* for the difference: a change alone
-    // at once, a burst of them when it is over. The first call reports what was there before the
-    // sensor. True when it joined again.
+    // Joins again when something changed, and reports exposure.* for the difference. The first
+    // call reports what was there before the sensor. True when it joined again.
     bool settle();
 
     // The current join. It is made anew when something changed, but not more often than its size
@@ -55,7 +54,6 @@ public:
 
 private:
     void join();
-    [[nodiscard]] bool may_announce(bool changed);
     void announce();
     [[nodiscard]] static const inventory::Exposure* holder_of(
         const std::vector<inventory::Exposure>& among, std::uint8_t protocol,
@@ -79,10 +77,8 @@ private:
     Exposures announced_ = exposures_;
     BootTime joined_at_;
     std::uint32_t host_netns_ = 0;
-    std::uint64_t joins_ = 0;             // how often the join was made
-    std::uint64_t settled_ = 0;           // the one whose changes were reported last
-    std::uint64_t changed_at_ns_ = 0;     // boot time of the last join
-    std::uint64_t pending_since_ns_ = 0;  // of the first whose changes are not reported; 0 = none
+    std::uint64_t joins_ = 0;    // how often the join was made
+    std::uint64_t settled_ = 0;  // the one whose changes were reported last
     bool stale_ = true;
 };
 
