@@ -29,7 +29,6 @@ namespace portlid::app {
 namespace {
 
 using std::chrono::milliseconds;
-
 using LostRecords = std::array<std::uint64_t, EVENT_KIND_SLOTS>;
 
 constexpr milliseconds kRingPeriod{100};
@@ -305,6 +304,9 @@ Result<> Running::serve(Loop& loop) {
         return loop.every(kHeartbeat, [this] { emitter->heartbeat(hooks_json(sensor->hooks())); });
     }();
     if (!watched) return watched;
+    // From here on what is big goes back to the system when it is done with.
+    ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+    ::mallopt(M_TRIM_THRESHOLD, 128 * 1024);
     ::malloc_trim(0);  // what the start needed: policy text, sweep, first join
     answers->set_ready();
     notify_manager("READY=1");
@@ -357,8 +359,9 @@ Result<> run(const RunOptions& options) {
     open_log();
     // Few threads, small heaps: one arena is enough and keeps the resident set flat.
     ::mallopt(M_ARENA_MAX, 1);
-    // A big answer or sweep goes back to the system when it is done with.
-    ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+    // The start fills and frees big tables: faulting in fresh pages each time is what costs.
+    ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
     std::signal(SIGPIPE, SIG_IGN);
     auto loop = Loop::create();
     if (!loop) return pass_on(loop.error());
