@@ -15,8 +15,10 @@ TEST_PACKAGES=(
     docker.io ufw iptables nftables busybox-static dnsmasq-base curl procps python3 iputils-ping
     tcpdump ethtool netcat-openbsd qemu-system-x86 cpio kmod util-linux openssl traceroute xdp-tools
     python3-yaml python3-jsonschema fail2ban
-    rsyslog rsyslog-openssl prometheus npm
+    rsyslog rsyslog-openssl prometheus
 )
+# Node.js from elsewhere brings its own npm and refuses Debian's package of that name.
+command -v npm >/dev/null || TEST_PACKAGES+=(npm)
 # What scripts/bench measures Portlid against.
 BENCH_PACKAGES=(xdp-tools nftables iptables ufw ethtool libgtest-dev libgmock-dev)
 
