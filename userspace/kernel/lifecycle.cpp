@@ -14,6 +14,7 @@
 #include "kernel/handles.hpp"
 #include "kernel/libbpf_log.hpp"
 #include "kernel/links.hpp"
+#include "kernel/probe_program.hpp"
 
 // Generated C: our warnings are not its business.
 #pragma GCC diagnostic push
@@ -54,6 +55,38 @@ bool has_function(const btf* types, const char* name) {
     return types != nullptr && btf__find_by_name_kind(types, name, BTF_KIND_FUNC) > 0;
 }
 
+bool has_conntrack_kfuncs(btf* vmlinux) {
+    if (vmlinux == nullptr) return false;
+    // The module's own types; absent when it is built in or not loaded.
+    const Btf module(btf__load_module_btf("nf_conntrack", vmlinux));
+    for (const char* name : {"bpf_xdp_ct_lookup", "bpf_skb_ct_lookup", "bpf_ct_release"})
+        if (!has_function(vmlinux, name) && !has_function(module.get(), name)) return false;
+    return true;
+}
+
+std::map<std::string, std::uint32_t> find_lsm_hooks(const btf* vmlinux) {
+    std::map<std::string, std::uint32_t> found;
+    if (vmlinux == nullptr) return found;
+    for (const char* hook : {"bind", "listen"}) {
+        const auto function = std::string("bpf_lsm_socket_") + hook;
+        const int id = btf__find_by_name_kind(vmlinux, function.c_str(), BTF_KIND_FUNC);
+        if (id > 0) found.emplace(std::string("lsm_") + hook, static_cast<std::uint32_t>(id));
+    }
+    return found;
+}
+
+Result<> require_lsm(const LoadedPrograms& main, const char* name) {
+    const auto hook = main.lsm_hooks.find(name);
+    if (hook == main.lsm_hooks.end()) return fail("this kernel has no such hook");
+    const auto probe = load_probe({.type = BPF_PROG_TYPE_LSM,
+                                   .attach = BPF_LSM_MAC,
+                                   .btf_name = {},
+                                   .verdict = 0,
+                                   .btf_id = hook->second});
+    if (!probe) return pass_on(probe.error());
+    return {};
+}
+
 Result<LoadedPrograms> open_object() {
     LoadedPrograms programs;
     programs.skeleton.reset(portlid_bpf__open());
@@ -76,7 +109,9 @@ std::uint64_t own_netns_cookie() {
 
 void configure(LoadedPrograms& programs, const LoadRequest& request) {
     auto& skeleton = *programs.skeleton;
-    programs.conntrack = kernel_has_conntrack_kfuncs();
+    const Btf vmlinux(btf__load_vmlinux_btf());  // five megabytes: once
+    programs.conntrack = has_conntrack_kfuncs(vmlinux.get());
+    programs.lsm_hooks = find_lsm_hooks(vmlinux.get());
     skeleton.rodata->conntrack_available = programs.conntrack ? 1 : 0;
     // The root's id is 1. A mount whose root is another cgroup (we are in a cgroup namespace) does
     // not say how deep it lies, and everything we can see is below it: no filter.
@@ -195,12 +230,7 @@ void unpin(const std::vector<std::filesystem::path>& pins) {
 
 bool kernel_has_conntrack_kfuncs() {
     const Btf vmlinux(btf__load_vmlinux_btf());
-    if (!vmlinux) return false;
-    // The module's own types; absent when it is built in or not loaded.
-    const Btf module(btf__load_module_btf("nf_conntrack", vmlinux.get()));
-    for (const char* name : {"bpf_xdp_ct_lookup", "bpf_skb_ct_lookup", "bpf_ct_release"})
-        if (!has_function(vmlinux.get(), name) && !has_function(module.get(), name)) return false;
-    return true;
+    return has_conntrack_kfuncs(vmlinux.get());
 }
 
 Result<LoadedPrograms> load_programs(const LoadRequest& request) {
@@ -219,6 +249,7 @@ Result<LoadedPrograms> load_programs(const LoadRequest& request) {
 }
 
 Result<LoadedPrograms> load_optional(const LoadedPrograms& main, const char* name) {
+    if (auto taken = require_lsm(main, name); !taken) return pass_on(std::move(taken.error()));
     capture_libbpf_log();
     auto extra = open_object();
     if (!extra) return extra;

@@ -5,8 +5,11 @@
 
 #include <bpf/libbpf.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/result.hpp"
@@ -33,6 +36,7 @@ struct LoadedPrograms {
     std::vector<std::filesystem::path> fresh;  // pins made by this load
     bool adopted = false;
     bool conntrack = false;
+    std::map<std::string, std::uint32_t> lsm_hooks;  // program -> BTF id of the hook it is for
 
     // Descriptors owned by the object; -1 when it has no such map or program, or did not load it.
     [[nodiscard]] int map(const char* name) const;
@@ -53,7 +57,8 @@ struct LoadRequest {
 void unpin(const std::vector<std::filesystem::path>& pins);
 
 // One optional program (autoload off) in an object of its own that shares the maps of `main`.
-// The error says why this kernel does not take it.
+// The error says why this kernel does not take it; a kernel that takes no LSM program at all is
+// found out with one of two instructions, before anything is parsed.
 [[nodiscard]] Result<LoadedPrograms> load_optional(const LoadedPrograms& main, const char* name);
 
 // What a twin of `main` is loaded from; `maps` are those that decide and are never written by a

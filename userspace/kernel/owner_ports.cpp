@@ -8,11 +8,19 @@ constexpr std::size_t kRoom = 65536;  // bounds the walks, above what the maps h
 }
 
 Result<> OwnerPorts::set_owned(const std::vector<std::uint64_t>& words) {
+    std::vector<std::uint32_t> keys(OWNED_WORDS);
+    std::vector<std::uint64_t> now(OWNED_WORDS);
+    std::uint32_t next = 0, count = OWNED_WORDS;
+    // Read in one call: mostly nothing differs. ENOENT says that the end was reached.
+    const int error =
+        bpf_map_lookup_batch(owned_, nullptr, &next, keys.data(), now.data(), &count, nullptr);
+    if ((error != 0 && error != -ENOENT) || count != OWNED_WORDS)
+        return fail_errno("cannot read which ports are owned", error != 0 ? -error : EIO);
     for (std::uint32_t i = 0; i < OWNED_WORDS; ++i) {
-        std::uint64_t now = 0;
-        if (bpf_map_lookup_elem(owned_, &i, &now) == 0 && now == words[i]) continue;
-        if (const int error = bpf_map_update_elem(owned_, &i, &words[i], BPF_ANY); error != 0)
-            return fail_errno("cannot write which ports are owned", -error);
+        const auto key = keys[i];
+        if (now[i] == words[key]) continue;
+        if (const int failed = bpf_map_update_elem(owned_, &key, &words[key], BPF_ANY); failed != 0)
+            return fail_errno("cannot write which ports are owned", -failed);
     }
     return {};
 }

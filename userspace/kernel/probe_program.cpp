@@ -24,6 +24,7 @@ Result<UniqueFd> load_probe(const ProbeProgram& program) {
     }};
     LIBBPF_OPTS(bpf_prog_load_opts, options);
     options.expected_attach_type = program.attach;
+    options.attach_btf_id = program.btf_id;
     if (!program.btf_name.empty()) {
         const int id = libbpf_find_vmlinux_btf_id(program.btf_name.c_str(), program.attach);
         if (id < 0) return fail_errno("the kernel has no hook " + program.btf_name, -id);
