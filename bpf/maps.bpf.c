@@ -68,7 +68,7 @@
 //                 in use; a list costs what it needs. Full: the policy is refused.
 // local_addresses key struct ip_bytes, presence counts. Writer: kernel/own_addresses. Reader:
 //                 ingress, where own_buckets sends it. 4096. Full: an error that says so.
-// own_buckets     key low bits of hash_address(), value struct own_bucket. Writer:
+// own_buckets     key own_bucket_of(address), value struct own_bucket. Writer:
 //                 kernel/own_addresses. Reader: ingress. 256 x 3 addresses, 16 KiB: stays in the
 //                 first-level cache. Full: the bucket says so, and local_addresses is asked.
 // flows, forwarded_flows   key bucket number, value struct flow_bucket. Writers: egress, seed_flow,

@@ -37,10 +37,11 @@ struct trie_chunk {
 ABI_SIZE(struct trie_chunk, 262144);
 
 // local_addresses: presence = this host owns the address (v4-mapped for IPv4).
-// own_buckets: the same, for look-ups without a helper call. Index = hash_address(address), low
-// bits; an empty place is all zero, which no host owns. What did not fit is only in
+// own_buckets: the same, for look-ups without a helper call. Index: own_bucket_of() in lib/hash.h,
+// the top 8 bits of 64; an empty place is all zero, which no host owns. What did not fit is only in
 // local_addresses, and `more` says so.
-#define OWN_BUCKETS 256u  // power of two
+#define OWN_BUCKETS 256u
+#define OWN_BUCKET_SHIFT 56
 #define OWN_PLACES 3u
 struct own_bucket {
     struct ip_bytes addresses[OWN_PLACES];
@@ -149,13 +150,16 @@ ABI_SIZE(struct limit_seed, 16);
 // Each element also has the gate of the events of its kind. Under a flood, once the event budgets
 // are out, only one of REPORT_SAMPLE packets goes through the aggregation, counted as that many;
 // the epoch (jiffies >> REPORT_EPOCH_SHIFT, a few seconds) ends the sampling soon after the flood.
+// quiet_jiffy[1] is the jiffy (its low 32 bits) for whose rest SYNs of this kind are only counted,
+// since neither the ledger nor an event has room left for them; [0] that of everything else.
 struct counter {
     __u64 packets;
     __u64 bytes;
     __u32 gate_epoch;
     __u32 skip_left;
+    __u32 quiet_jiffy[2];
 };
-ABI_SIZE(struct counter, 24);
+ABI_SIZE(struct counter, 32);
 #define REPORT_SAMPLE 1024u
 #define REPORT_EPOCH_SHIFT 10
 

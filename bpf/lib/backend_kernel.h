@@ -82,7 +82,7 @@ static __always_inline int own_address_beyond(const __u64 halves[2]) {
 
 // Twice a packet, so one inlined load of a cache line that stays hot, instead of a hash look-up.
 static __always_inline int own_address(const struct frame* frame, const struct ip_bytes* address) {
-    __u32 index = hash_address(address) & (OWN_BUCKETS - 1);
+    __u32 index = own_bucket_of(address);
     const struct own_bucket* bucket = bpf_map_lookup_elem(&own_buckets, &index);
     __u64 wanted[2], place[2];
     (void)frame;

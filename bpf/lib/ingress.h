@@ -34,6 +34,7 @@ static __always_inline int judge_in_zone(const struct frame* frame,
             report(counter, facts, &judged, image, ifindex, choice->zone);
     }
     note_use(facts, &judged, ifindex, choice->zone);
+    if (counter) become_quiet(counter, facts, &judged);
     if (judged.verdict == VERDICT_drop) return VERDICT_drop;
     if (judged.mark) mark_asked_first(frame, facts);
     return VERDICT_allow;
@@ -51,8 +52,7 @@ static __always_inline int ingress_plain(const struct frame* frame,
     if (choice->force_monitor) return 0;
     if (!judge_plain(frame, image, choice->zone, &facts, &judged)) return 0;
     counter = counter_of(slot, &judged);
-    if (!counter || use_is_due(&facts, &judged)) return 0;
-    if (judged.verdict == VERDICT_drop && !stays_out(counter)) return 0;
+    if (!counter || !is_quiet(counter, has_syn(&facts), judged.verdict == VERDICT_drop)) return 0;
     count_packet(counter, frame->length_bytes);
     *verdict = judged.verdict;
     return 1;

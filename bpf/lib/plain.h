@@ -83,23 +83,6 @@ static __always_inline int read_plain_ipv6(const __u8* at, __u32 length_bytes,
     return read_plain_ports(header + PLAIN_IPV6, payload_bytes, facts);
 }
 
-// 0 = not plain. Fills what the rows below ask of the facts, no more. Frames that end within a TCP
-// header's length of the network header are few: they go the long way.
-static __always_inline int read_plain(const struct frame* frame, struct packet_facts* facts) {
-    const __u8* at = frame_bytes(frame, 0, PLAIN_LINK + PLAIN_IPV4 + 20);
-    __u16 ethertype_be;
-    if (!at) return 0;
-    ethertype_be = wire_16(at + 12);
-    if (ethertype_be == __builtin_bswap16(ETHERTYPE_IPV4)) {
-        if (!read_plain_ipv4(at, frame->length_bytes, facts)) return 0;
-    } else {
-        at = frame_bytes(frame, 0, PLAIN_LINK + PLAIN_IPV6 + 20);
-        if (!at || ethertype_be != __builtin_bswap16(ETHERTYPE_IPV6)) return 0;
-        if (!read_plain_ipv6(at, frame->length_bytes, facts)) return 0;
-    }
-    return facts->protocol == PROTOCOL_TCP || facts->protocol == PROTOCOL_UDP;
-}
-
 static __always_inline int may_be_grandfathered(const struct frame* frame,
                                                 const struct packet_facts* facts) {
     return facts->protocol == PROTOCOL_TCP && !(facts->tcp_flags & TCP_SYN) &&
@@ -124,13 +107,14 @@ static __always_inline int decide_plain(const struct frame* frame, const struct 
     return judged->verdict == VERDICT_drop || !asks_first(facts, judged);
 }
 
-// 1 = judged, exactly as judge() would have, and nothing of the judgement needs remembering.
-static __always_inline int judge_plain(const struct frame* frame, const struct policy_image* image,
-                                       __u32 zone_index, struct packet_facts* facts,
-                                       struct judgement* judged) {
+// After the frame was read: rows 2 to 14.
+static __always_inline int judge_plain_flow(const struct frame* frame,
+                                            const struct policy_image* image, __u32 zone_index,
+                                            const struct packet_facts* facts,
+                                            struct judgement* judged) {
     const struct zone_rules* zone = &image->zones[bounded(zone_index, MAX_ZONES)];
     const struct decision* decision;
-    if (frame->layer3 || !read_plain(frame, facts)) return 0;
+    if (facts->protocol != PROTOCOL_TCP && facts->protocol != PROTOCOL_UDP) return 0;
     if (is_essential(facts) || is_martian(frame, facts)) return 0;
     if (!own_address(frame, &facts->destination)) return 0;
     if (is_reply(frame, facts)) {
@@ -141,4 +125,22 @@ static __always_inline int judge_plain(const struct frame* frame, const struct p
         port_decision(frame, image, zone_index, facts->protocol, facts->destination_port_host,
                       &facts->source, &facts->destination, facts->family);
     return decide_plain(frame, image, zone, decision, facts, judged);
+}
+
+// 1 = judged, exactly as judge() would have, and nothing of the judgement needs remembering. Fills
+// what the rows ask of the facts, no more. Each family has a way of its own (the compiler makes two
+// of the function above), so that what is known of it costs nothing. Frames that end within a TCP
+// header's length of the network header are few: they go the long way.
+static __always_inline int judge_plain(const struct frame* frame, const struct policy_image* image,
+                                       __u32 zone_index, struct packet_facts* facts,
+                                       struct judgement* judged) {
+    const __u8* at = frame_bytes(frame, 0, PLAIN_LINK + PLAIN_IPV4 + 20);
+    if (frame->layer3 || !at) return 0;
+    if (wire_16(at + 12) == __builtin_bswap16(ETHERTYPE_IPV4))
+        return read_plain_ipv4(at, frame->length_bytes, facts) &&
+               judge_plain_flow(frame, image, zone_index, facts, judged);
+    at = frame_bytes(frame, 0, PLAIN_LINK + PLAIN_IPV6 + 20);
+    if (!at || wire_16(at + 12) != __builtin_bswap16(ETHERTYPE_IPV6)) return 0;
+    return read_plain_ipv6(at, frame->length_bytes, facts) &&
+           judge_plain_flow(frame, image, zone_index, facts, judged);
 }

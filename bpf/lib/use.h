@@ -24,8 +24,9 @@ static __always_inline int is_evidence(__u8 reason) {
     }
 }
 
+// 1 or 0.
 static __always_inline int has_syn(const struct packet_facts* facts) {
-    return facts->protocol == PROTOCOL_TCP && (facts->tcp_flags & TCP_SYN);
+    return facts->protocol == PROTOCOL_TCP && (facts->tcp_flags & TCP_SYN) != 0;
 }
 
 // How many more of its kind may be noted in this jiffy; NULL = no gate.
@@ -40,15 +41,6 @@ static __always_inline __u32* open_use_gate(const struct packet_facts* facts) {
         gate->others_left = USE_OTHERS_A_JIFFY;
     }
     return has_syn(facts) ? &gate->syns_left : &gate->others_left;
-}
-
-// 1 = note_use() would note this packet now.
-static __always_inline int use_is_due(const struct packet_facts* facts,
-                                      const struct judgement* judged) {
-    const __u32* left;
-    if (!is_evidence(judged->reason)) return 0;
-    left = open_use_gate(facts);
-    return left && *left;
 }
 
 static __always_inline int pass_use_gate(const struct packet_facts* facts) {
@@ -88,4 +80,27 @@ static __always_inline void note_use(const struct packet_facts* facts,
         __sync_fetch_and_add(&state->syns, 1);
     else if (facts->protocol == PROTOCOL_TCP && (facts->tcp_flags & (TCP_ACK | TCP_RST)) == TCP_ACK)
         __sync_fetch_and_add(&state->acks, 1);
+}
+
+// 1 = count this packet and be done with it: the long way was here in this jiffy and found that
+// neither the ledger nor an event has room for more of its kind. One look for both gates.
+static __always_inline int is_quiet(struct counter* counter, int syn, int drops) {
+    if (counter->quiet_jiffy[syn] != (__u32)bpf_jiffies64()) return 0;
+    if (!drops) return 1;
+    if (counter->skip_left < 2) return 0;
+    counter->skip_left--;
+    return 1;
+}
+
+// The other half: the long way has noted and told of this packet what it may.
+static __always_inline void become_quiet(struct counter* counter, const struct packet_facts* facts,
+                                         const struct judgement* judged) {
+    if (is_evidence(judged->reason)) {
+        const __u32* left = open_use_gate(facts);
+        if (!left || *left) return;
+    }
+    if (judged->verdict != VERDICT_allow &&
+        (counter->skip_left < 2 || counter->gate_epoch != gate_epoch()))
+        return;
+    counter->quiet_jiffy[has_syn(facts)] = (__u32)bpf_jiffies64();
 }

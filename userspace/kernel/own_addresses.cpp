@@ -42,7 +42,7 @@ Result<> write_buckets(int map_fd, const std::set<IpAddress>& addresses) {
     std::vector<std::vector<ip_bytes>> wanted(OWN_BUCKETS);
     for (const auto& address : addresses) {
         const auto raw = address.to_bytes();
-        wanted[hash_address(&raw) & (OWN_BUCKETS - 1)].push_back(raw);
+        wanted[own_bucket_of(&raw)].push_back(raw);
     }
     for (std::uint32_t i = 0; i < OWN_BUCKETS; ++i) {
         own_bucket now{};
