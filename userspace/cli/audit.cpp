@@ -13,14 +13,14 @@ namespace portlid::cli {
 
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kAuditExamples =
     "  portlid audit                            every finding, why it is one, what to do\n"
     "  portlid audit -o json > known.json       what is known and accepted\n"
     "  portlid audit --baseline known.json --exit-code    10 when something is new";
 constexpr const char* kSchema = "portlid.audit/v1";
 constexpr std::size_t kBaselineBytes = std::size_t{16} << 20U;
 
-struct Flags {
+struct AuditFlags {
     std::string baseline;
     bool exit_code = false;
 };
@@ -147,7 +147,7 @@ std::string summary_line(const Shown& shown) {
     return line + ".\n";
 }
 
-Result<ExitCode> audit(Context& context, const Flags& flags) {
+Result<ExitCode> audit(Context& context, const AuditFlags& flags) {
     const auto format = context.format(
         {OutputFormat::Table, OutputFormat::Json, OutputFormat::JsonLines, OutputFormat::Csv});
     if (!format) return pass_on(format.error());
@@ -186,11 +186,11 @@ Result<ExitCode> audit(Context& context, const Flags& flags) {
 }  // namespace
 
 void add_audit(CLI::App& root, Context& context) {
-    auto& verb =
-        add_verb(root, context,
-                 {"audit", "Watch",
-                  "Findings about what listens: what is wrong, why, and what to do", kExamples});
-    const auto flags = std::make_shared<Flags>();
+    auto& verb = add_verb(
+        root, context,
+        {"audit", "Watch", "Findings about what listens: what is wrong, why, and what to do",
+         kAuditExamples});
+    const auto flags = std::make_shared<AuditFlags>();
     verb.add_option("--baseline", flags->baseline,
                     "An audit saved with -o json: show only what is new and what is gone")
         ->type_name("FILE");

@@ -9,14 +9,14 @@ namespace portlid::cli {
 
 namespace {
 
-constexpr const char* kGroup = "Rollout";
+constexpr const char* kBansGroup = "Rollout";
 
-struct Flags {
+struct BansFlags {
     std::string source, length, reason;
     bool force = false;
 };
 
-Result<ExitCode> ban(Context& context, const Flags& flags) {
+Result<ExitCode> ban(Context& context, const BansFlags& flags) {
     Json body = {{"source", flags.source},
                  {"reason", flags.reason},
                  {"force", flags.force},
@@ -64,7 +64,7 @@ Table bans_table(const Json& document) {
     return table;
 }
 
-Result<ExitCode> show(Context& context, const Flags&) {
+Result<ExitCode> show(Context& context, const BansFlags&) {
     const auto describe = [](const Json& document, OutputFormat format) {
         const auto table = bans_table(document);
         if (format == OutputFormat::Csv) return table.csv();
@@ -77,7 +77,7 @@ Result<ExitCode> show(Context& context, const Flags&) {
 
 void add_bans(CLI::App& root, Context& context) {
     auto& bans = add_verb(root, context,
-                          {"ban", kGroup, "Drop a source for a while",
+                          {"ban", kBansGroup, "Drop a source for a while",
                            "  sudo portlid ban 203.0.113.9              for 10 minutes\n"
                            "  sudo portlid ban 2001:db8::/48 --for 0    for ever"});
     auto flags = run_on(bans, context, ban);
@@ -89,7 +89,7 @@ void add_bans(CLI::App& root, Context& context) {
 
     auto& unbans =
         add_verb(root, context,
-                 {"unban", kGroup, "Lift bans",
+                 {"unban", kBansGroup, "Lift bans",
                   "  sudo portlid unban 203.0.113.9\n"
                   "  sudo portlid unban --reason \"fail2ban sshd\"   all with that reason\n"
                   "  sudo portlid unban --all"});
@@ -103,7 +103,7 @@ void add_bans(CLI::App& root, Context& context) {
     unbans.add_flag("--if-banned", lift->if_banned, "No fault when it is not banned (any more)");
 
     auto& lists = add_verb(root, context,
-                           {"bans", kGroup, "The bans in force, with what they caught",
+                           {"bans", kBansGroup, "The bans in force, with what they caught",
                             "  portlid bans\n  portlid bans -o json"});
     flags = run_on(lists, context, show);
 }

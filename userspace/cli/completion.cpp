@@ -8,7 +8,7 @@ namespace portlid::cli {
 
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kCompletionExamples =
     "  source <(portlid completion bash)\n"
     "  portlid completion zsh > ~/.zfunc/_portlid\n"
     "  portlid completion fish | source";
@@ -16,8 +16,9 @@ constexpr const char* kExamples =
 }  // namespace
 
 void add_completion(CLI::App& root, Context& context) {
-    auto& verb = add_verb(root, context,
-                          {"completion", "Help", "Print a shell's completion script", kExamples});
+    auto& verb =
+        add_verb(root, context,
+                 {"completion", "Help", "Print a shell's completion script", kCompletionExamples});
     const auto shell = std::make_shared<std::string>();
     add_choice(verb, "SHELL", *shell, "bash|zsh|fish", "Which shell")->required();
     verb.callback([shell, &root, &context] {

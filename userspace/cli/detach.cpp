@@ -9,7 +9,7 @@ namespace portlid::cli {
 namespace {
 
 constexpr const char* kDefaultBpffs = "/sys/fs/bpf/portlid";
-constexpr const char* kExamples =
+constexpr const char* kDetachExamples =
     "  sudo portlid detach                         after a kill -9, to stop filtering\n"
     "  sudo portlid detach --bpffs /sys/fs/bpf/t1  of a sensor with its own --bpffs";
 
@@ -44,9 +44,10 @@ Result<ExitCode> detach(Context& context, const std::string& bpffs) {
 }  // namespace
 
 void add_detach(CLI::App& root, Context& context) {
-    auto& verb = add_verb(
-        root, context,
-        {"detach", "Sensor", "Remove every link, pin and map of a sensor that is gone", kExamples});
+    auto& verb =
+        add_verb(root, context,
+                 {"detach", "Sensor", "Remove every link, pin and map of a sensor that is gone",
+                  kDetachExamples});
     const auto bpffs = std::make_shared<std::string>(kDefaultBpffs);
     verb.add_option("--bpffs", *bpffs, "Where that sensor pinned")
         ->type_name("DIR")

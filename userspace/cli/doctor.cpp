@@ -15,14 +15,14 @@ namespace {
 using kernel::Check;
 using kernel::CheckState;
 
-constexpr const char* kExamples =
+constexpr const char* kDoctorExamples =
     "  sudo portlid doctor                     kernel, engines, firewalls\n"
     "  sudo portlid doctor --interface eth0    also tries how a program attaches there\n"
     "  portlid doctor -o json                  exit 6 when something needed is missing";
 constexpr const char* kDockerEndpoint = "unix:///run/docker.sock";
 constexpr const char* kDockerPath = "/run/docker.sock";
 
-struct Flags {
+struct DoctorFlags {
     std::vector<std::string> interfaces;
     std::vector<std::string> engines;
 };
@@ -114,7 +114,7 @@ Check check_sensor(Context& context) {
     return {"sensor", CheckState::Degraded, body.error().message, body.error().hint};
 }
 
-std::vector<Check> all_checks(Context& context, const Flags& flags) {
+std::vector<Check> all_checks(Context& context, const DoctorFlags& flags) {
     auto& backend = context.backend;
     auto checks = backend.probe_kernel();
     for (const auto& name : flags.interfaces) checks.push_back(backend.probe_interface(name));
@@ -178,7 +178,7 @@ ExitCode exit_code(const std::vector<Check>& checks) {
     return ExitCode::Ok;
 }
 
-Result<ExitCode> examine(Context& context, const Flags& flags) {
+Result<ExitCode> examine(Context& context, const DoctorFlags& flags) {
     const auto format = context.format({OutputFormat::Table, OutputFormat::Wide, OutputFormat::Json,
                                         OutputFormat::JsonLines, OutputFormat::Csv});
     if (!format) return pass_on(format.error());
@@ -196,10 +196,11 @@ Result<ExitCode> examine(Context& context, const Flags& flags) {
 }  // namespace
 
 void add_doctor(CLI::App& root, Context& context) {
-    auto& verb = add_verb(
-        root, context,
-        {"doctor", "Watch", "What works on this machine, what is degraded, what to do", kExamples});
-    const auto flags = std::make_shared<Flags>();
+    auto& verb =
+        add_verb(root, context,
+                 {"doctor", "Watch", "What works on this machine, what is degraded, what to do",
+                  kDoctorExamples});
+    const auto flags = std::make_shared<DoctorFlags>();
     const auto many = CLI::MultiOptionPolicy::TakeAll;
     verb.add_option("--interface", flags->interfaces,
                     "Try how a packet program attaches there, for an instant (repeat)")

@@ -17,7 +17,7 @@ namespace portlid::cli {
 
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kEventsExamples =
     "  portlid events                              what the sensor still holds\n"
     "  portlid events --since 7d --severity high   out of its history on disk too\n"
     "  portlid events -f                           the last 10, then what happens\n"
@@ -27,7 +27,7 @@ constexpr const char* kExamples =
 constexpr std::size_t kTail = 10;  // lines before -f begins, as tail and journalctl do
 constexpr std::array<std::string_view, 3> kVerdicts = {"allow", "drop", "would_drop"};
 
-struct Flags {
+struct EventsFlags {
     bool follow = false;
     std::string since;
     std::uint64_t first = 0;  // 0 = no limit
@@ -36,7 +36,7 @@ struct Flags {
 
 class EventPrinter {
 public:
-    EventPrinter(Context& context, const Flags& flags, OutputFormat format)
+    EventPrinter(Context& context, const EventsFlags& flags, OutputFormat format)
         : context_(context), flags_(flags), format_(format), color_(context.color()) {}
 
     void begin() {
@@ -63,7 +63,7 @@ private:
     }
 
     Context& context_;
-    const Flags& flags_;
+    const EventsFlags& flags_;
     OutputFormat format_;
     bool color_;
     std::uint64_t printed_ = 0;
@@ -100,12 +100,12 @@ History held_in_memory(const std::string& body, const EventFilter& filter) {
     return history;
 }
 
-bool wants_older(const Flags& flags, const History& history) {
+bool wants_older(const EventsFlags& flags, const History& history) {
     return flags.filter.since && !history.complete && history.oldest &&
            *history.oldest > *flags.filter.since;
 }
 
-std::string joined(const std::vector<std::string>& words) {
+std::string comma_joined(const std::vector<std::string>& words) {
     std::string all;
     for (const auto& word : words) all += (all.empty() ? "" : ",") + word;
     return url_encoded(all);
@@ -113,7 +113,7 @@ std::string joined(const std::vector<std::string>& words) {
 
 // What the disk has of the time before memory begins. The sensor leaves out most of what the filter
 // does not want; `matches` has the last word. False when the printer has had enough.
-Result<bool> print_older(Context& context, const Flags& flags, std::uint64_t first_in_memory,
+Result<bool> print_older(Context& context, const EventsFlags& flags, std::uint64_t first_in_memory,
                          EventPrinter& printer) {
     bool more = true;
     const auto on_line = [&](std::string_view line) {
@@ -124,15 +124,16 @@ Result<bool> print_older(Context& context, const Flags& flags, std::uint64_t fir
         more = printer.print(line, event);
         return more;
     };
-    const auto filter = "&kind=" + joined(flags.filter.kinds) +
-                        "&verdict=" + joined(flags.filter.verdicts) +
+    const auto filter = "&kind=" + comma_joined(flags.filter.kinds) +
+                        "&verdict=" + comma_joined(flags.filter.verdicts) +
                         "&severity=" + std::to_string(rank_of(flags.filter.severity));
     if (auto read = read_history(context, "events", *flags.filter.since, filter, on_line); !read)
         return pass_on(read.error());
     return more;
 }
 
-Result<> follow(Context& context, const Flags& flags, std::uint64_t newest, EventPrinter& printer) {
+Result<> follow(Context& context, const EventsFlags& flags, std::uint64_t newest,
+                EventPrinter& printer) {
     bool wanted_end = false;
     const auto on_line = [&](std::string_view line) {
         const auto event = Json::parse(line, nullptr, false);
@@ -148,7 +149,7 @@ Result<> follow(Context& context, const Flags& flags, std::uint64_t newest, Even
     return context.backend.stream(context.flags.socket, path, on_line);
 }
 
-Result<> prepare(Flags& flags) {
+Result<> prepare(EventsFlags& flags) {
     for (const auto& word : flags.filter.verdicts) {
         if (std::find(kVerdicts.begin(), kVerdicts.end(), word) != kVerdicts.end()) continue;
         const auto near = nearest(word, kVerdicts);
@@ -160,7 +161,7 @@ Result<> prepare(Flags& flags) {
     return {};
 }
 
-Result<ExitCode> show_events(Context& context, Flags& flags) {
+Result<ExitCode> show_events(Context& context, EventsFlags& flags) {
     const auto format = context.format({OutputFormat::Table, OutputFormat::Wide, OutputFormat::Json,
                                         OutputFormat::JsonLines, OutputFormat::Csv});
     if (!format) return pass_on(format.error());
@@ -192,9 +193,9 @@ Result<ExitCode> show_events(Context& context, Flags& flags) {
 }  // namespace
 
 void add_events(CLI::App& root, Context& context) {
-    auto& verb =
-        add_verb(root, context, {"events", "Watch", "The event stream and its history", kExamples});
-    const auto flags = std::make_shared<Flags>();
+    auto& verb = add_verb(root, context,
+                          {"events", "Watch", "The event stream and its history", kEventsExamples});
+    const auto flags = std::make_shared<EventsFlags>();
     verb.add_flag("-f,--follow", flags->follow, "Go on with what comes");
     add_duration(verb, "--since", flags->since, "Only events younger than this");
     const auto many = CLI::MultiOptionPolicy::TakeAll;

@@ -12,13 +12,13 @@ namespace portlid::cli {
 
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kExplainExamples =
     "  portlid explain any to :5432                       a stranger, any own address\n"
     "  portlid explain 203.0.113.9 to 198.51.100.10:443/tcp --interface eth0\n"
     "  portlid explain 2001:db8::1 to [2001:db8::10]:53/udp\n"
     "  portlid explain any to :22 --offline --policy my.yaml --zone public";
 
-struct Flags {
+struct ExplainFlags {
     std::vector<std::string> words;
     std::string interface;
     std::string zone;
@@ -27,7 +27,7 @@ struct Flags {
 };
 
 // SRC [to] DST
-Result<> take_words(const Flags& flags, std::string& source, std::string& destination) {
+Result<> take_words(const ExplainFlags& flags, std::string& source, std::string& destination) {
     const auto& words = flags.words;
     const bool with_to = words.size() == 3 && words[1] == "to";
     if (!with_to && words.size() != 2)
@@ -38,7 +38,7 @@ Result<> take_words(const Flags& flags, std::string& source, std::string& destin
     return {};
 }
 
-Result<unsigned> zone_index(const policy::Policy& policy, const Flags& flags) {
+Result<unsigned> zone_index(const policy::Policy& policy, const ExplainFlags& flags) {
     if (flags.zone.empty()) return 0U;
     std::vector<std::string_view> names;
     for (unsigned i = 0; i < policy.zones.size(); ++i) {
@@ -51,7 +51,7 @@ Result<unsigned> zone_index(const policy::Policy& policy, const Flags& flags) {
                 ExitCode::Usage);
 }
 
-Result<Json> ask_file(const Flags& flags, const app::Question& question) {
+Result<Json> ask_file(const ExplainFlags& flags, const app::Question& question) {
     if (flags.policy.empty())
         return fail("--offline needs a policy", "add --policy FILE", ExitCode::Usage);
     const auto loaded = policy::check_file(flags.policy);
@@ -74,7 +74,7 @@ Result<Json> ask_file(const Flags& flags, const app::Question& question) {
     return app::explain(facts, question);
 }
 
-Result<Json> ask_daemon(Context& context, const Flags& flags, const std::string& source,
+Result<Json> ask_daemon(Context& context, const ExplainFlags& flags, const std::string& source,
                         const std::string& destination) {
     auto path =
         "/v1/explain?source=" + url_encoded(source) + "&destination=" + url_encoded(destination);
@@ -84,7 +84,7 @@ Result<Json> ask_daemon(Context& context, const Flags& flags, const std::string&
     return parse_document(*body);
 }
 
-Result<ExitCode> show_explanation(Context& context, const Flags& flags) {
+Result<ExitCode> show_explanation(Context& context, const ExplainFlags& flags) {
     const auto format =
         context.format({OutputFormat::Table, OutputFormat::Json, OutputFormat::JsonLines});
     if (!format) return pass_on(format.error());
@@ -110,8 +110,8 @@ void add_explain(CLI::App& root, Context& context) {
                           {"explain", "Watch",
                            "Which rule decides about a packet and why, then what Docker and UFW "
                            "would do with it",
-                           kExamples});
-    const auto flags = std::make_shared<Flags>();
+                           kExplainExamples});
+    const auto flags = std::make_shared<ExplainFlags>();
     verb.add_option("SRC [to] [DST]:PORT[/PROTO]", flags->words,
                     "Source address or `any`, then destination")
         ->required()

@@ -14,9 +14,9 @@ namespace portlid::cli {
 
 namespace {
 
-constexpr const char* kGroup = "Export";
+constexpr const char* kExportGroup = "Export";
 
-struct Flags {
+struct ExportFlags {
     std::string sink;
     std::string config = "/etc/portlid/portlid.yaml";
     bool config_given = false;
@@ -67,7 +67,7 @@ Result<ExitCode> show(Context& context) {
 }
 
 // A name of portlid.yaml, else the words of a sink.
-Result<sink::SinkSpec> find_sink(const Flags& flags) {
+Result<sink::SinkSpec> find_sink(const ExportFlags& flags) {
     const auto config = app::load_config(flags.config, flags.config_given);
     if (!config) return pass_on(config.error());
     for (const auto& one : config->sinks)
@@ -85,7 +85,7 @@ Result<sink::SinkSpec> find_sink(const Flags& flags) {
         ExitCode::Usage);
 }
 
-Result<ExitCode> test(Context& context, const Flags& flags) {
+Result<ExitCode> test(Context& context, const ExportFlags& flags) {
     const auto spec = find_sink(flags);
     if (!spec) return pass_on(spec.error());
     std::string last = "prepare";
@@ -101,19 +101,19 @@ Result<ExitCode> test(Context& context, const Flags& flags) {
 
 void add_export(CLI::App& root, Context& context) {
     auto& verb = add_verb(root, context,
-                          {"export", kGroup, "List and test sinks",
+                          {"export", kExportGroup, "List and test sinks",
                            "  portlid export list\n  portlid export test siem"});
     verb.require_subcommand(0, 1);
     auto& lists = add_verb(verb, context,
-                           {"list", kGroup, "The sinks of the sensor, and how they do",
+                           {"list", kExportGroup, "The sinks of the sensor, and how they do",
                             "  portlid export list\n  portlid export list -o json"});
     lists.callback([&context] { context.action = [&context] { return show(context); }; });
     auto& tests =
         add_verb(verb, context,
-                 {"test", kGroup, "Resolve, connect, TLS, send a marked event",
+                 {"test", kExportGroup, "Resolve, connect, TLS, send a marked event",
                   "  portlid export test siem\n"
                   "  portlid export test 'syslog+tls://siem.example:6514?ca=/etc/ca.pem'"});
-    const auto flags = std::make_shared<Flags>();
+    const auto flags = std::make_shared<ExportFlags>();
     tests.add_option("SINK", flags->sink, "A name of portlid.yaml, or a sink as --events takes it")
         ->required();
     tests.add_option("--config", flags->config, "Where the sinks stand")

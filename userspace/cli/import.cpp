@@ -31,7 +31,7 @@ constexpr const char* kExportExamples =
     "Sources, ports and protocols of the first zone; what the target cannot say is left out and\n"
     "listed on stderr: it opens less, never more.";
 
-struct Flags {
+struct ImportFlags {
     std::string kind;
     std::string file;
 };
@@ -54,7 +54,7 @@ std::string summary(const std::vector<policy::Unmapped>& unmapped, const char* w
                        policy::unmapped_text(unmapped));
 }
 
-Result<ExitCode> import(Context& context, const Flags& flags) {
+Result<ExitCode> import(Context& context, const ImportFlags& flags) {
     if (const auto format = context.format({OutputFormat::Table}); !format)
         return pass_on(format.error());
     const auto* const importer =
@@ -71,7 +71,7 @@ Result<ExitCode> import(Context& context, const Flags& flags) {
     return context.done();
 }
 
-Result<ExitCode> export_policy(Context& context, const Flags& flags) {
+Result<ExitCode> export_policy(Context& context, const ImportFlags& flags) {
     if (const auto format = context.format({OutputFormat::Table, OutputFormat::Json}); !format)
         return pass_on(format.error());
     const auto loaded = policy::check_file(flags.file);
@@ -87,8 +87,8 @@ Result<ExitCode> export_policy(Context& context, const Flags& flags) {
 }
 
 void add(CLI::App& verb, Context& context, const char* kinds, bool needs_file,
-         Result<ExitCode> (*action)(Context&, const Flags&)) {
-    const auto flags = std::make_shared<Flags>();
+         Result<ExitCode> (*action)(Context&, const ImportFlags&)) {
+    const auto flags = std::make_shared<ImportFlags>();
     add_choice(verb, "KIND", flags->kind, kinds, "Of what")->required();
     auto* file = verb.add_option("FILE", flags->file,
                                  needs_file ? "The policy" : "What to read (see the examples)");

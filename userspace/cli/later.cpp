@@ -8,7 +8,7 @@ namespace portlid::cli {
 
 namespace {
 
-constexpr const char* kGroup = "Not built yet in this version";
+constexpr const char* kLaterGroup = "Not built yet in this version";
 
 // One line of a verb's --help. Names that begin with a dash are flags; a type makes it an option.
 struct Argument {
@@ -26,8 +26,8 @@ struct LaterVerb {
 
 std::vector<LaterVerb> runtime_verbs() {
     return {
-        {{"top", kGroup, "Live view", "  portlid top"}, "portlid events -f", {}},
-        {{"report", kGroup, "One self-contained page", "  portlid report --html page.html"},
+        {{"top", kLaterGroup, "Live view", "  portlid top"}, "portlid events -f", {}},
+        {{"report", kLaterGroup, "One self-contained page", "  portlid report --html page.html"},
          "portlid ports -o csv",
          {{"--html", "FILE", "Where to write it"}}},
     };

@@ -9,7 +9,7 @@ namespace portlid::cli {
 
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kLearnExamples =
     "  portlid learn --since 7d > learnt.yaml    what came in in the last week\n"
     "  portlid policy check learnt.yaml\n"
     "  portlid plan learnt.yaml --replay 7d      whom it would cut\n"
@@ -18,11 +18,11 @@ constexpr const char* kExamples =
     "from\n"
     "what was used. Scanners, and sources that never sent a second packet, are not use.";
 
-struct Flags {
+struct LearnFlags {
     std::string since = "7d";
 };
 
-Result<ExitCode> show_learnt(Context& context, const Flags& flags) {
+Result<ExitCode> show_learnt(Context& context, const LearnFlags& flags) {
     const auto format =
         context.format({OutputFormat::Table, OutputFormat::Json, OutputFormat::JsonLines});
     if (!format) return pass_on(format.error());
@@ -49,10 +49,10 @@ Result<ExitCode> show_learnt(Context& context, const Flags& flags) {
 }  // namespace
 
 void add_learn(CLI::App& root, Context& context) {
-    auto& verb =
-        add_verb(root, context,
-                 {"learn", "Rollout", "The smallest policy that allows what was seen", kExamples});
-    const auto flags = std::make_shared<Flags>();
+    auto& verb = add_verb(
+        root, context,
+        {"learn", "Rollout", "The smallest policy that allows what was seen", kLearnExamples});
+    const auto flags = std::make_shared<LearnFlags>();
     add_duration(verb, "--since", flags->since, "How far back (default 7d)");
     verb.callback([flags, &context] {
         context.action = [flags, &context] { return show_learnt(context, *flags); };

@@ -10,7 +10,7 @@ namespace portlid::cli {
 
 namespace {
 
-constexpr const char* kGroup = "Rollout";
+constexpr const char* kOpeningsGroup = "Rollout";
 
 struct AllowFlags {
     std::string ports, zone, length;
@@ -84,7 +84,7 @@ void add_change_set(CLI::App& parent, Context& context, const char* name, const 
 void add_openings(CLI::App& root, Context& context) {
     auto& allows =
         add_verb(root, context,
-                 {"allow", kGroup, "An opening that closes itself",
+                 {"allow", kOpeningsGroup, "An opening that closes itself",
                   "  sudo portlid allow 8080/tcp                           for an hour, "
                   "for everybody\n"
                   "  sudo portlid allow 5432/tcp --from 203.0.113.9 --for 20m\n"
@@ -100,7 +100,7 @@ void add_openings(CLI::App& root, Context& context) {
     });
 
     auto& sets = add_verb(root, context,
-                          {"set", kGroup, "Show a named set, or change it at run time",
+                          {"set", kOpeningsGroup, "Show a named set, or change it at run time",
                            "  portlid set show\n  sudo portlid set add home 203.0.113.9 --for 7d"});
     sets.require_subcommand(1);
     add_change_set(sets, context, "add", "Put an address into a set");

@@ -12,7 +12,7 @@ namespace portlid::cli {
 
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kPlanExamples =
     "  portlid plan new.yaml               + opens, - closes, ~ other settings\n"
     "  portlid plan new.yaml --replay 7d   and whom it would have cut in the last week\n"
     "  portlid plan new.yaml --exit-code   10 when it changes anything\n"
@@ -20,7 +20,7 @@ constexpr const char* kExamples =
     "It compares with the policy that the sensor has in force, without what was changed at run\n"
     "time (mode, allow, set, ban): that stays as it is under the new one.";
 
-struct Flags {
+struct PlanFlags {
     std::string file;
     std::string replay;
     bool exit_code = false;
@@ -44,7 +44,7 @@ Result<learn::Replayed> replay(Context& context, const policy::Policy& now,
     return replay->finish();
 }
 
-Result<ExitCode> plan(Context& context, const Flags& flags) {
+Result<ExitCode> plan(Context& context, const PlanFlags& flags) {
     const auto format =
         context.format({OutputFormat::Table, OutputFormat::Json, OutputFormat::JsonLines});
     if (!format) return pass_on(format.error());
@@ -84,8 +84,8 @@ Result<ExitCode> plan(Context& context, const Flags& flags) {
 void add_plan(CLI::App& root, Context& context) {
     auto& verb =
         add_verb(root, context,
-                 {"plan", "Rollout", "What a policy would open, close and change", kExamples});
-    const auto flags = std::make_shared<Flags>();
+                 {"plan", "Rollout", "What a policy would open, close and change", kPlanExamples});
+    const auto flags = std::make_shared<PlanFlags>();
     verb.add_option("FILE", flags->file, "The new policy")->required();
     add_duration(verb, "--replay", flags->replay, "Judge the flows of this time again");
     verb.add_flag("--exit-code", flags->exit_code, "Exit 10 when it changes anything");

@@ -23,12 +23,12 @@ constexpr const char* kCheckExamples =
 constexpr const char* kShowExamples =
     "  portlid policy show my.yaml              includes merged, defaults written out";
 
-struct Flags {
+struct PolicyFlags {
     std::string file;
     bool strict = false;
 };
 
-std::string summary(const policy::LoadOutcome& outcome, const std::string& file) {
+std::string outcome_summary(const policy::LoadOutcome& outcome, const std::string& file) {
     const auto warnings = outcome.diagnostics.size();
     return fmt::format("{}: ok, {} zones, {} services, mode {}{}\n", printable(file),
                        outcome.policy.zones.size(), outcome.policy.services.size(),
@@ -36,7 +36,7 @@ std::string summary(const policy::LoadOutcome& outcome, const std::string& file)
                        warnings == 0 ? "" : fmt::format(", {} warnings", warnings));
 }
 
-Result<ExitCode> check(Context& context, const Flags& flags) {
+Result<ExitCode> check(Context& context, const PolicyFlags& flags) {
     const auto format =
         context.format({OutputFormat::Table, OutputFormat::Json, OutputFormat::JsonLines});
     if (!format) return pass_on(format.error());
@@ -44,7 +44,7 @@ Result<ExitCode> check(Context& context, const Flags& flags) {
     if (*format == OutputFormat::Table) {
         context.console.message(policy::check_text(outcome));
         if (!outcome.ok()) return tl::unexpected<Error>(invalid_policy(flags.file));
-        context.console.out(summary(outcome, flags.file));
+        context.console.out(outcome_summary(outcome, flags.file));
         return context.done();
     }
     auto document = policy::check_json(outcome);
@@ -53,7 +53,7 @@ Result<ExitCode> check(Context& context, const Flags& flags) {
     return context.done(outcome.ok() ? ExitCode::Ok : ExitCode::PolicyInvalid);
 }
 
-Result<ExitCode> show(Context& context, const Flags& flags) {
+Result<ExitCode> show(Context& context, const PolicyFlags& flags) {
     if (const auto format = context.format({OutputFormat::Table}); !format)
         return pass_on(format.error());
     const auto outcome = policy::check_file(flags.file);
@@ -66,9 +66,9 @@ Result<ExitCode> show(Context& context, const Flags& flags) {
 }
 
 void add_file_verb(CLI::App& parent, Context& context, const VerbText& verb_text,
-                   Result<ExitCode> (*action)(Context&, const Flags&), bool with_strict) {
+                   Result<ExitCode> (*action)(Context&, const PolicyFlags&), bool with_strict) {
     auto& verb = add_verb(parent, context, verb_text);
-    const auto flags = std::make_shared<Flags>();
+    const auto flags = std::make_shared<PolicyFlags>();
     verb.add_option("FILE", flags->file, "The policy")->required();
     if (with_strict) verb.add_flag("--strict", flags->strict, "Warnings are errors");
     verb.callback([flags, action, &context] {

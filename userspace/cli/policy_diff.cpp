@@ -8,7 +8,7 @@ namespace portlid::cli {
 
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kPolicyDiffExamples =
     "  portlid policy diff old.yaml new.yaml              + opens, - closes, ~ other settings\n"
     "  portlid policy diff --exit-code old.yaml new.yaml  10 when they differ\n"
     "  portlid policy diff -o json old.yaml new.yaml      for CI\n"
@@ -16,7 +16,7 @@ constexpr const char* kExamples =
     "It compares what the policies let in, not their text: two ways to write the same are no\n"
     "change. Ports are compared as if every rule enforced and every owner held its port.";
 
-struct Flags {
+struct PolicyDiffFlags {
     std::string before;
     std::string after;
     bool exit_code = false;
@@ -29,7 +29,7 @@ Result<policy::LoadOutcome> load(Context& context, const std::string& file) {
     return tl::unexpected<Error>(invalid_policy(file));
 }
 
-Result<ExitCode> run_verb(Context& context, const Flags& flags) {
+Result<ExitCode> run_verb(Context& context, const PolicyDiffFlags& flags) {
     const auto format =
         context.format({OutputFormat::Table, OutputFormat::Json, OutputFormat::JsonLines});
     if (!format) return pass_on(format.error());
@@ -49,10 +49,10 @@ Result<ExitCode> run_verb(Context& context, const Flags& flags) {
 }  // namespace
 
 void add_policy_diff(CLI::App& parent, Context& context) {
-    auto& verb = add_verb(
-        parent, context,
-        {"diff", "Subcommands", "What another policy opens, closes and changes", kExamples});
-    const auto flags = std::make_shared<Flags>();
+    auto& verb = add_verb(parent, context,
+                          {"diff", "Subcommands", "What another policy opens, closes and changes",
+                           kPolicyDiffExamples});
+    const auto flags = std::make_shared<PolicyDiffFlags>();
     verb.add_option("A", flags->before, "The policy as it is")->required();
     verb.add_option("B", flags->after, "The policy to compare with")->required();
     verb.add_flag("--exit-code", flags->exit_code, "Exit 10 when they differ");

@@ -7,7 +7,7 @@ namespace portlid::cli {
 
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kPolicySchemaExamples =
     "  portlid policy schema > policy.schema.json\n"
     "  # first line of a policy, for editors that speak to yaml-language-server:\n"
     "  # yaml-language-server: $schema=policy.schema.json\n"
@@ -18,9 +18,10 @@ constexpr const char* kExamples =
 }  // namespace
 
 void add_policy_schema(CLI::App& parent, Context& context) {
-    auto& verb = add_verb(
-        parent, context,
-        {"schema", "Subcommands", "Print the policy's JSON Schema (draft 2020-12)", kExamples});
+    auto& verb =
+        add_verb(parent, context,
+                 {"schema", "Subcommands", "Print the policy's JSON Schema (draft 2020-12)",
+                  kPolicySchemaExamples});
     verb.callback([&context] {
         context.action = [&context]() -> Result<ExitCode> {
             if (const auto format = context.format({OutputFormat::Table, OutputFormat::Json});

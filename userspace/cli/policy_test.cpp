@@ -11,7 +11,7 @@ namespace portlid::cli {
 
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kPolicyTestExamples =
     "  portlid policy test my.yaml              the file's own tests:; exit 1 when one fails\n"
     "  portlid policy test my.yaml --packet \"from 198.51.100.9 to 5432/tcp zone public expect "
     "drop\"\n"
@@ -24,13 +24,13 @@ constexpr const char* kExamples =
     "  tests:\n"
     "    - { from: 198.51.100.9, to: 5432/tcp, zone: public, expect: drop }";
 
-struct Flags {
+struct PolicyTestFlags {
     std::string file;
     std::vector<std::string> packets;
 };
 
 Result<std::vector<policy::PacketQuestion>> questions_of(const policy::Policy& policy,
-                                                         const Flags& flags) {
+                                                         const PolicyTestFlags& flags) {
     auto questions = policy::own_tests(policy);
     for (const auto& packet : flags.packets) {
         auto question = policy::parse_packet(policy, packet);
@@ -60,7 +60,7 @@ Result<ExitCode> refuse(const policy::TestRun& run, const std::string& file) {
                             test.from.to_string(), target, test.zone, printable(file)));
 }
 
-Result<ExitCode> run_verb(Context& context, const Flags& flags) {
+Result<ExitCode> run_verb(Context& context, const PolicyTestFlags& flags) {
     const auto format = context.format(
         {OutputFormat::Table, OutputFormat::Json, OutputFormat::JsonLines, OutputFormat::Tap});
     if (!format) return pass_on(format.error());
@@ -86,10 +86,10 @@ Result<ExitCode> run_verb(Context& context, const Flags& flags) {
 }  // namespace
 
 void add_policy_test(CLI::App& parent, Context& context) {
-    auto& verb = add_verb(
-        parent, context,
-        {"test", "Subcommands", "Run a policy's own tests, and ask about packets", kExamples});
-    const auto flags = std::make_shared<Flags>();
+    auto& verb = add_verb(parent, context,
+                          {"test", "Subcommands", "Run a policy's own tests, and ask about packets",
+                           kPolicyTestExamples});
+    const auto flags = std::make_shared<PolicyTestFlags>();
     verb.add_option("FILE", flags->file, "The policy")->required();
     verb.add_option("--packet", flags->packets,
                     "\"from ADDR to [ADDR:]PORT/PROTO [zone ZONE] [expect allow|drop]\" (repeat)")

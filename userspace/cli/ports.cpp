@@ -7,7 +7,7 @@ namespace portlid::cli {
 
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kPortsExamples =
     "  portlid ports                 host ports: who holds them, who can reach them\n"
     "  portlid ports -o wide --all   more columns, sockets inside containers too\n"
     "  portlid ports -o json | jq '.items[] | select(.verdict==\"exposed\")'\n"
@@ -62,12 +62,12 @@ void add_ports(CLI::App& root, Context& context) {
                           {"ports", "Watch",
                            "Every listener and published port: who holds it, what UFW says, from "
                            "where it can be reached",
-                           kExamples});
-    struct Flags {
+                           kPortsExamples});
+    struct PortsFlags {
         bool all = false;
         bool exit_code = false;
     };
-    const auto flags = std::make_shared<Flags>();
+    const auto flags = std::make_shared<PortsFlags>();
     verb.add_flag("--all", flags->all, "Sockets inside containers too");
     verb.add_flag("--exit-code", flags->exit_code, "Exit 10 when something is exposed");
     verb.callback([flags, &context] {

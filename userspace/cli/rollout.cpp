@@ -11,22 +11,22 @@ namespace portlid::cli {
 
 namespace {
 
-constexpr const char* kGroup = "Rollout";
+constexpr const char* kRolloutGroup = "Rollout";
 
-struct Flags {
+struct RolloutFlags {
     std::string word;  // FILE, N or MODE
     std::string confirm_within, length, zone, rule;
     bool force = false;
     bool list = false;
 };
 
-Json with_guard(const Flags& flags) {
+Json with_guard(const RolloutFlags& flags) {
     Json body = {{"force", flags.force}, {"ssh_connection", ssh_connection()}};
     if (!flags.confirm_within.empty()) body["confirm_within"] = flags.confirm_within;
     return body;
 }
 
-Result<ExitCode> apply(Context& context, const Flags& flags) {
+Result<ExitCode> apply(Context& context, const RolloutFlags& flags) {
     auto body = with_guard(flags);
     if (!flags.word.empty()) {
         std::error_code failed;
@@ -38,7 +38,7 @@ Result<ExitCode> apply(Context& context, const Flags& flags) {
     return change(context, "/v1/apply", body, in_force);
 }
 
-Result<ExitCode> confirm(Context& context, const Flags&) {
+Result<ExitCode> confirm(Context& context, const RolloutFlags&) {
     return change(context, "/v1/confirm", Json::object(), in_force);
 }
 
@@ -88,7 +88,7 @@ Result<ExitCode> show_generations(Context& context) {
                          {OutputFormat::Wide, OutputFormat::Csv});
 }
 
-Result<ExitCode> roll_back(Context& context, const Flags& flags) {
+Result<ExitCode> roll_back(Context& context, const RolloutFlags& flags) {
     if (flags.list) return show_generations(context);
     auto body = with_guard(flags);
     if (!flags.word.empty()) {
@@ -103,7 +103,7 @@ Result<ExitCode> roll_back(Context& context, const Flags& flags) {
     return change(context, "/v1/rollback", body, in_force);
 }
 
-Result<ExitCode> mode(Context& context, const Flags& flags) {
+Result<ExitCode> mode(Context& context, const RolloutFlags& flags) {
     auto body = with_guard(flags);
     body["mode"] = flags.word;
     if (!flags.zone.empty()) body["zone"] = flags.zone;
@@ -112,7 +112,7 @@ Result<ExitCode> mode(Context& context, const Flags& flags) {
     return change(context, "/v1/mode", body, in_force);
 }
 
-void add_window(CLI::App& verb, Flags& flags) {
+void add_window(CLI::App& verb, RolloutFlags& flags) {
     add_duration(verb, "--confirm-within", flags.confirm_within,
                  "Goes back by itself unless `portlid confirm` comes in time");
     verb.add_flag("--force", flags.force, "Even when it would lock you out");
@@ -122,7 +122,7 @@ void add_window(CLI::App& verb, Flags& flags) {
 
 void add_rollout(CLI::App& root, Context& context) {
     auto& applies = add_verb(root, context,
-                             {"apply", kGroup, "Put a policy in force, in one step",
+                             {"apply", kRolloutGroup, "Put a policy in force, in one step",
                               "  sudo portlid apply                               the --policy "
                               "file again\n"
                               "  sudo portlid apply new.yaml --confirm-within 2m  goes back unless "
@@ -131,13 +131,14 @@ void add_rollout(CLI::App& root, Context& context) {
     applies.add_option("FILE", flags->word, "The new policy (default: the sensor's own file)");
     add_window(applies, *flags);
 
-    auto& confirms = add_verb(
-        root, context,
-        {"confirm", kGroup, "Keep the policy or mode that waits for it", "  sudo portlid confirm"});
+    auto& confirms =
+        add_verb(root, context,
+                 {"confirm", kRolloutGroup, "Keep the policy or mode that waits for it",
+                  "  sudo portlid confirm"});
     run_on(confirms, context, confirm);
 
     auto& rolls = add_verb(root, context,
-                           {"rollback", kGroup, "Go back to an earlier policy",
+                           {"rollback", kRolloutGroup, "Go back to an earlier policy",
                             "  sudo portlid rollback      what waits for confirm, else the policy "
                             "before\n"
                             "  sudo portlid rollback 12   generation 12\n"
@@ -147,12 +148,12 @@ void add_rollout(CLI::App& root, Context& context) {
     rolls.add_flag("--list", flags->list, "Show the generations that are kept; changes nothing");
     rolls.add_flag("--force", flags->force, "Even when it would lock you out");
 
-    auto& modes =
-        add_verb(root, context,
-                 {"mode", kGroup, "Promote to enforce, demote to monitor, or drop the override",
-                  "  sudo portlid mode enforce --rule ssh --confirm-within 2m\n"
-                  "  sudo portlid mode monitor --for 1h        nothing drops for an hour\n"
-                  "  sudo portlid mode policy                  what the policy file says"});
+    auto& modes = add_verb(
+        root, context,
+        {"mode", kRolloutGroup, "Promote to enforce, demote to monitor, or drop the override",
+         "  sudo portlid mode enforce --rule ssh --confirm-within 2m\n"
+         "  sudo portlid mode monitor --for 1h        nothing drops for an hour\n"
+         "  sudo portlid mode policy                  what the policy file says"});
     flags = run_on(modes, context, mode);
     add_choice(modes, "MODE", flags->word, "monitor|enforce|policy", "What to do")->required();
     modes.add_option("--zone", flags->zone, "Only in this zone")->type_name("ZONE");

@@ -10,7 +10,7 @@ namespace portlid::cli {
 
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kRunExamples =
     "  sudo portlid run --mode monitor --events -     watch and print events\n"
     "  sudo portlid run --once                        the exposure table, then leave\n"
     "  sudo portlid run --policy my.yaml --interface eth0\n"
@@ -125,8 +125,8 @@ void add_choices(CLI::App& verb, Words& words) {
 }  // namespace
 
 void add_run(CLI::App& root, Context& context) {
-    auto& verb =
-        add_verb(root, context, {"run", "Sensor", "Run the sensor in the foreground", kExamples});
+    auto& verb = add_verb(root, context,
+                          {"run", "Sensor", "Run the sensor in the foreground", kRunExamples});
     const auto words = std::make_shared<Words>();
     add_paths(verb, words->options);
     add_choices(verb, *words);

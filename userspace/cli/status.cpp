@@ -7,7 +7,7 @@ namespace portlid::cli {
 
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kStatusExamples =
     "  portlid status           mode, policy, hooks, interfaces, losses, sinks\n"
     "  portlid status -v        counters by reason, and which rules are ripe to enforce\n"
     "  portlid status -o json   for scripts; exit code 3 when no sensor runs";
@@ -23,8 +23,8 @@ Result<ExitCode> show_status(Context& context, bool verbose) {
 }  // namespace
 
 void add_status(CLI::App& root, Context& context) {
-    auto& verb = add_verb(root, context,
-                          {"status", "Watch", "What the sensor does and how well", kExamples});
+    auto& verb = add_verb(
+        root, context, {"status", "Watch", "What the sensor does and how well", kStatusExamples});
     const auto verbose = std::make_shared<bool>(false);
     verb.add_flag("-v,--verbose", *verbose, "As -o wide: reasons and rules too");
     verb.callback([verbose, &context] {

@@ -14,13 +14,13 @@ namespace portlid::cli {
 namespace {
 
 constexpr std::chrono::milliseconds kPollPeriod{100};
-constexpr const char* kExamples =
+constexpr const char* kVerifyExamples =
     "  portlid verify                 every port, from every kind of source, asked of a twin\n"
     "  portlid verify -o json | jq .differences\n"
     "  nmap -Pn -p- -oX scan.xml HOST (elsewhere), then here:\n"
     "  portlid verify --nmap scan.xml --from 198.51.100.9 --exit-code";
 
-struct Flags {
+struct VerifyFlags {
     std::string nmap;
     ScanChoice scan;
     bool exit_code = false;
@@ -41,7 +41,7 @@ void show_progress(Console& console, const std::string& line) {
     if (console.messages_are_seen()) console.message("\r" + line + "\x1b[K");
 }
 
-Result<Json> run_to_the_end(Context& context, const Flags& flags) {
+Result<Json> run_to_the_end(Context& context, const VerifyFlags& flags) {
     std::string start = "/v1/verify";
     if (!flags.scan.from.empty()) start += "?scanner=" + url_encoded(flags.scan.from);
     auto document = ask(context, start);
@@ -73,7 +73,7 @@ void print_tables(Context& context, const Json& document) {
 }
 
 // As the sensor writes it.
-Result<Flags> with_plain_address(Flags flags) {
+Result<VerifyFlags> with_plain_address(VerifyFlags flags) {
     if (flags.scan.from.empty()) return flags;
     const auto address = IpAddress::parse(flags.scan.from);
     if (!address)
@@ -83,7 +83,7 @@ Result<Flags> with_plain_address(Flags flags) {
     return flags;
 }
 
-Result<ExitCode> show_verification(Context& context, const Flags& given) {
+Result<ExitCode> show_verification(Context& context, const VerifyFlags& given) {
     const auto format = context.format({OutputFormat::Table, OutputFormat::Json});
     if (!format) return pass_on(format.error());
     const auto checked = with_plain_address(given);
@@ -118,8 +118,8 @@ void add_verify(CLI::App& root, Context& context) {
                           {"verify", "Watch",
                            "Ask a twin of the running program about every port, and compare with "
                            "the policy and with a scan from outside",
-                           kExamples});
-    const auto flags = std::make_shared<Flags>();
+                           kVerifyExamples});
+    const auto flags = std::make_shared<VerifyFlags>();
     auto* nmap = verb.add_option("--nmap", flags->nmap, "An outside scan to compare with")
                      ->type_name("FILE");
     verb.add_option("--from", flags->scan.from, "Where that scan came from (default: a stranger)")

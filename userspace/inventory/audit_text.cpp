@@ -11,7 +11,7 @@ namespace portlid::inventory {
 
 namespace {
 
-constexpr std::size_t kNameBytes = 128;
+constexpr std::size_t kShownBytes = 128;
 constexpr std::size_t kShortId = 12;
 
 const char* transport(std::uint8_t protocol) {
@@ -93,7 +93,7 @@ std::string fix_of(const PortFault& fault) {
             return bind_advice(fault, fault.advice);
         case FindingKind::NoListener:
             return fmt::format("remove {} from service {}", ports_of(fault),
-                               printable(item.service, kNameBytes));
+                               printable(item.service, kShownBytes));
         case FindingKind::UfwBypassed:
             if (!item.service.empty())
                 return fmt::format("ufw allow {}/{}  # if it is meant to be open",
@@ -122,14 +122,14 @@ std::string fix_of(const PortFault& fault) {
 std::vector<std::string> reachable_zones(const Exposure& item) {
     std::vector<std::string> zones;
     for (const auto& zone : item.reach)
-        if (zone.now != policy::Reach::Closed) zones.push_back(printable(zone.zone, kNameBytes));
+        if (zone.now != policy::Reach::Closed) zones.push_back(printable(zone.zone, kShownBytes));
     return zones;
 }
 
 }  // namespace
 
 std::string shell_word(const std::string& name) {
-    const bool plain = !name.empty() && name.size() <= kNameBytes && name.front() != '-' &&
+    const bool plain = !name.empty() && name.size() <= kShownBytes && name.front() != '-' &&
                        name.find_first_not_of(
                            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                            "0123456789_.@:-") == std::string::npos;
@@ -138,11 +138,11 @@ std::string shell_word(const std::string& name) {
 
 std::string holder_words(const Exposure& item) {
     if (const auto container = container_of(item); !container.empty())
-        return "container " + printable(container, kNameBytes);
+        return "container " + printable(container, kShownBytes);
     if (!item.holder) return item.published ? "an unknown container" : "an unknown process";
     const auto& exe = item.holder->exe;
     return printable(exe.empty() ? std::string_view(item.holder->comm) : identity::exe_name(exe),
-                     kNameBytes);
+                     kShownBytes);
 }
 
 Finding to_finding(const PortFault& fault) {
@@ -159,8 +159,8 @@ Finding to_finding(const PortFault& fault) {
     finding.port = item.port;
     finding.last_port = fault.last_port;
     finding.holder = unused ? std::string() : holder_words(item);
-    finding.container = printable(container_of(item), kNameBytes);
-    finding.service = printable(item.service, kNameBytes);
+    finding.container = printable(container_of(item), kShownBytes);
+    finding.service = printable(item.service, kShownBytes);
     if (!unused) finding.zones = reachable_zones(item);
     return finding;
 }

@@ -64,7 +64,7 @@ bool open_somewhere(const Exposure& item, Reach reach) {
                        [&](const ZoneReach& zone) { return zone.now == reach; });
 }
 
-bool ufw_keeps_out(UfwAnswer answer) {
+bool ufw_denies(UfwAnswer answer) {
     return answer == UfwAnswer::Deny || answer == UfwAnswer::Reject;
 }
 
@@ -74,7 +74,7 @@ event::Severity severity_of(const Exposure& exposure) {
     const bool open = open_somewhere(exposure, Reach::Open);
     const bool some = open_somewhere(exposure, Reach::Restricted);
     if (exposure.verdict == ExposureVerdict::Exposed) {
-        if (ufw_keeps_out(exposure.ufw)) return event::Severity::Critical;
+        if (ufw_denies(exposure.ufw)) return event::Severity::Critical;
         return open ? event::Severity::High : event::Severity::Medium;
     }
     const bool dropped = exposure.verdict == ExposureVerdict::Closed;

@@ -14,7 +14,7 @@ namespace {
 constexpr unsigned kListedOneByOne = 16;
 
 // A set of (protocol, port).
-class Ports {
+class PortSet {
 public:
     void add(std::uint8_t protocol, unsigned port) { of(protocol).set(port); }
     [[nodiscard]] bool has(std::uint8_t protocol, unsigned port) const {
@@ -50,7 +50,7 @@ Exposure unused_item(const JoinInput& input, std::uint8_t protocol, HostPort por
 std::vector<Exposure> unused_ports(const JoinInput& input, const std::vector<Exposure>& items) {
     std::vector<Exposure> unused;
     if (input.policy == nullptr) return unused;
-    Ports taken;
+    PortSet taken;
     for (const auto& item : items) {
         if (item.host_netns) taken.add(item.protocol, item.port.value);
     }

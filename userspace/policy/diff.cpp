@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "policy/plan.hpp"
 #include "policy/policy_tests.hpp"
 
 namespace portlid::policy {
@@ -39,11 +40,6 @@ Result<Side> side_of(const Policy& written) {
     if (!compiled) return pass_on(compiled.error());
     side.compiled = std::move(*compiled);
     return side;
-}
-
-bool in_zone(const Service& service, const std::string& zone) {
-    const auto& zones = service.zones;
-    return zones.empty() || std::find(zones.begin(), zones.end(), zone) != zones.end();
 }
 
 bool names(const std::vector<PortRange>& ports, PortProtocol protocol, std::uint32_t port) {

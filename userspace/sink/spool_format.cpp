@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint32_t kMagic = 0x31534c50;  // "PLS1"
 constexpr auto kKinds = static_cast<std::uint8_t>(event::Kind::SensorHeartbeat) + 1;
-constexpr auto kSeverities = static_cast<std::uint8_t>(event::Severity::Critical) + 1;
+constexpr auto kSeverityCount = static_cast<std::uint8_t>(event::Severity::Critical) + 1;
 
 struct Header {
     std::uint32_t magic;
@@ -68,7 +68,7 @@ bool read_record(std::string_view whole, SpooledRecord& into, bool with_line) {
     if (whole.size() < kRecordHeader) return false;
     const auto header = header_of(whole);
     const auto line = whole.substr(kRecordHeader);
-    if (header.length != line.size() || header.kind >= kKinds || header.severity >= kSeverities ||
+    if (header.length != line.size() || header.kind >= kKinds || header.severity >= kSeverityCount ||
         header.crc != checksum(header, line))
         return false;
     into.seq = header.seq;

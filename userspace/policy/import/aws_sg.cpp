@@ -16,7 +16,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int kMaxDepth = 32;
-constexpr const char* kHint =
+constexpr const char* kAwsHint =
     "aws ec2 describe-security-groups --group-ids sg-... > sg.json; portlid import aws-sg sg.json";
 
 Result<Json> parse(const std::string& text, const std::string& shown) {
@@ -26,8 +26,8 @@ Result<Json> parse(const std::string& text, const std::string& shown) {
         return !deep;
     };
     auto json = Json::parse(text, watch, false);
-    if (deep) return fail(shown + ": nested deeper than 32 levels", kHint);
-    if (json.is_discarded()) return fail(shown + ": not JSON", kHint);
+    if (deep) return fail(shown + ": nested deeper than 32 levels", kAwsHint);
+    if (json.is_discarded()) return fail(shown + ": not JSON", kAwsHint);
     return json;
 }
 
@@ -56,7 +56,7 @@ public:
         draft_.title = "Imported from AWS security groups, " + shown;
         const auto groups = json.find("SecurityGroups");
         if (groups == json.end() || !groups->is_array())
-            return fail(shown + ": there is no list `SecurityGroups` in it", kHint);
+            return fail(shown + ": there is no list `SecurityGroups` in it", kAwsHint);
         for (const auto& group : *groups) take_group(group);
         add_protocols();
         if (auto done = add_first_match(rules_, draft_); !done) return pass_on(done.error());
@@ -183,7 +183,8 @@ Result<Draft> import_aws_sg(const std::filesystem::path& path) {
     const auto shown = printable(path.string(), 200);
     const auto json = parse(*text, shown);
     if (!json) return pass_on(json.error());
-    if (!json->is_object()) return fail(shown + ": there is no list `SecurityGroups` in it", kHint);
+    if (!json->is_object())
+        return fail(shown + ": there is no list `SecurityGroups` in it", kAwsHint);
     return Groups().read(*json, shown);
 }
 

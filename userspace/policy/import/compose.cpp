@@ -13,7 +13,8 @@ namespace portlid::policy {
 
 namespace {
 
-constexpr const char* kHint = "docker compose config > all.yaml; portlid import compose all.yaml";
+constexpr const char* kComposeHint =
+    "docker compose config > all.yaml; portlid import compose all.yaml";
 constexpr std::size_t kMaxEntries = 4096;
 
 std::string scalar(const YAML::Node& node) {
@@ -31,7 +32,7 @@ public:
 
     Result<Draft> read(const YAML::Node& root) {
         if (!root.IsMap() || !root["services"] || !root["services"].IsMap())
-            return fail(printable(file_) + ": there is no map `services` in it", kHint);
+            return fail(printable(file_) + ": there is no map `services` in it", kComposeHint);
         if (const auto name = scalar(root["name"]); !name.empty()) project_ = name;
         draft_.notes.push_back(
             "Owners: a port opens only while the compose project's own container holds it.");
@@ -122,7 +123,7 @@ Result<Draft> import_compose(const std::filesystem::path& path) {
     } catch (const YAML::Exception& problem) {
         return fail(fmt::format("{}:{}: not valid YAML: {}", printable(path.string(), 200),
                                 problem.mark.line + 1, printable(problem.msg, 200)),
-                    kHint);
+                    kComposeHint);
     }
 }
 

@@ -7,7 +7,7 @@ namespace portlid::policy {
 
 namespace {
 
-std::optional<std::uint16_t> port_of(std::string_view text) {
+std::optional<std::uint16_t> published_port(std::string_view text) {
     std::uint16_t value = 0;
     const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || stop != text.data() + text.size() || text.empty() || value == 0)
@@ -32,9 +32,10 @@ ComposePort parse_compose_port(const std::string& host_ip, const std::string& pu
     else if (!protocol.empty() && protocol != "tcp")
         return refused("neither tcp nor udp");
     const auto dash = published.find('-');
-    const auto first = port_of(std::string_view(published).substr(0, dash));
-    const auto last =
-        dash == std::string::npos ? first : port_of(std::string_view(published).substr(dash + 1));
+    const auto first = published_port(std::string_view(published).substr(0, dash));
+    const auto last = dash == std::string::npos
+                          ? first
+                          : published_port(std::string_view(published).substr(dash + 1));
     if (!first || !last || *first > *last) return refused("those are no ports");
     out.host.first_host = *first;
     out.host.last_host = *last;

@@ -36,7 +36,7 @@ constexpr auto kKnown = std::to_array<Known>({
     {"wireguard", 51820, false, true},
 });
 
-std::optional<std::uint16_t> port_of(std::string_view text) {
+std::optional<std::uint16_t> service_port(std::string_view text) {
     std::uint16_t value = 0;
     const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || stop != text.data() + text.size() || text.empty() || value == 0)
@@ -85,9 +85,9 @@ FirewalldService service_of(const XmlElement& root) {
 std::optional<PortRange> firewalld_port(const std::string& port, const std::string& protocol) {
     if (protocol != "tcp" && protocol != "udp") return std::nullopt;
     const auto dash = port.find('-');
-    const auto first = port_of(std::string_view(port).substr(0, dash));
+    const auto first = service_port(std::string_view(port).substr(0, dash));
     const auto last =
-        dash == std::string::npos ? first : port_of(std::string_view(port).substr(dash + 1));
+        dash == std::string::npos ? first : service_port(std::string_view(port).substr(dash + 1));
     if (!first || !last || *first > *last) return std::nullopt;
     return PortRange{protocol == "tcp" ? PortProtocol::Tcp : PortProtocol::Udp, *first, *last};
 }

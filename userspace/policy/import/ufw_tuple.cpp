@@ -18,7 +18,7 @@ std::vector<std::string_view> words_of(std::string_view line) {
     return words;
 }
 
-std::optional<std::uint16_t> port_of(std::string_view text) {
+std::optional<std::uint16_t> tuple_port(std::string_view text) {
     std::uint16_t value = 0;
     const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || stop != text.data() + text.size() || text.empty())
@@ -31,8 +31,9 @@ std::optional<Ports> ports_of(std::string_view word) {
     if (word == "any") return ports;
     for (const auto part : split(word, ',')) {
         const auto colon = part.find(':');
-        const auto first = port_of(part.substr(0, colon));
-        const auto last = colon == std::string_view::npos ? first : port_of(part.substr(colon + 1));
+        const auto first = tuple_port(part.substr(0, colon));
+        const auto last =
+            colon == std::string_view::npos ? first : tuple_port(part.substr(colon + 1));
         if (!first || !last || *first == 0 || *first > *last) return std::nullopt;
         ports.emplace_back(*first, *last);
     }
