@@ -68,8 +68,8 @@ bool read_record(std::string_view whole, SpooledRecord& into, bool with_line) {
     if (whole.size() < kRecordHeader) return false;
     const auto header = header_of(whole);
     const auto line = whole.substr(kRecordHeader);
-    if (header.length != line.size() || header.kind >= kKinds || header.severity >= kSeverityCount ||
-        header.crc != checksum(header, line))
+    if (header.length != line.size() || header.kind >= kKinds ||
+        header.severity >= kSeverityCount || header.crc != checksum(header, line))
         return false;
     into.seq = header.seq;
     into.wall_ns = header.wall_ns;
