@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Look-ups and writes in the two flow tables, as global functions: each is verified once and alone.
 //
-//   function flow_find    ingress: when was it last seen to leave?
-//   function flow_renew   egress: another packet of a known flow left
-//   function flow_store   egress, seed_flow: a flow that we opened
+//   function flow_last_seen   ingress: when did a packet of this flow last leave?
+//   function flow_is_known    seed_flow
+//   function flow_renew       egress: another packet of a known flow left
+//   function flow_store       egress, seed_flow: a flow that we opened
 #include "lib/maps.h"
 // after the helpers
 #include "lib/flow_table.h"
+#include "lib/flow_tag.h"
 
 #define SECOND_NS 1000000000ull
 
@@ -27,9 +29,24 @@ static __always_inline __u64 find_in(struct flow_bucket* bucket, __u64 tag) {
     return 0;
 }
 
-__noinline __u64 flow_find(__u64 tag, __u32 forwarded) {
+static __always_inline __u64 flow_find(__u64 tag, __u32 forwarded) {
     __u64 last = find_in(bucket_at(flow_bucket_one(tag), forwarded), tag);
     return last ? last : find_in(bucket_at(flow_bucket_two(tag), forwarded), tag);
+}
+
+// 1 = it stands in the table of the host's own flows.
+__noinline int flow_is_known(__u64 tag) {
+    return tag && flow_find(tag, 0);
+}
+
+// 0 = neither table knows it.
+__noinline __u64 flow_last_seen(const struct flow_key* key) {
+    __u64 tag, last;
+    if (!key) return 0;
+    tag = flow_tag_of(key);
+    if (!tag) return 0;
+    last = flow_find(tag, 0);
+    return last || !table_size(TABLE_FORWARDED) ? last : flow_find(tag, 1);
 }
 
 static __always_inline int renew_in(struct flow_bucket* bucket, __u64 tag, __u64 now_ns,

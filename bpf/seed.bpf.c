@@ -13,7 +13,7 @@ int seed_flow(struct flow_seed* seed) {
     __u64 tag = flow_tag_of(&key);
     if (!tag) return 1;
     // One that egress wrote meanwhile is fresher.
-    if (flow_find(tag, 0)) return 0;
+    if (flow_is_known(tag)) return 0;
     use_port(key.protocol, key.local_port_host);
     return flow_store(tag, now > age ? now - age : 0, 0) == FLOW_TABLE_FULL;
 }

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "lib/emit.h"
-#include "lib/flow_table.h"
+#include "lib/flow_tag.h"
 #include "lib/hash.h"
 #include "lib/limit.h"
 #include "lib/owner.h"
@@ -106,31 +106,15 @@ static __always_inline __u32 network_kind(const struct frame* frame,
     return kind ? *kind : 0;
 }
 
-static __always_inline __u64 table_size(__u32 which) {
-    __u64* size = bpf_map_lookup_elem(&table_sizes, &which);
-    return size ? *size : 0;
-}
-
-// 0 = the table has no seed yet, so nothing was ever put into it.
-static __always_inline __u64 flow_tag_of(const struct flow_key* key) {
-    __u32 zero = 0;
-    const struct limit_seed* seed = bpf_map_lookup_elem(&limit_seeds, &zero);
-    return seed && (seed->words[0] | seed->words[1]) ? flow_tag(seed, key) : 0;
-}
-
-// flows.bpf.c. `forwarded`: 0 = the table of the host's own flows, 1 = of those it only forwards.
-// Global functions, verified once: inlined, their loops multiply with everything around them.
-__u64 flow_find(__u64 tag, __u32 forwarded);
+// flows.bpf.c: a global function, verified once; inlined, its loops multiply with everything around
+// them.
+__u64 flow_last_seen(const struct flow_key* key);
 
 static __always_inline __u64 flow_last_egress_ns(const struct frame* frame,
                                                  const struct flow_key* key) {
-    __u64 tag, last;
     (void)frame;
     if (!port_is_used(key->protocol, key->local_port_host)) return 0;
-    tag = flow_tag_of(key);
-    if (!tag) return 0;
-    last = flow_find(tag, 0);
-    return last || !table_size(TABLE_FORWARDED) ? last : flow_find(tag, 1);
+    return flow_last_seen(key);
 }
 
 static __always_inline __u32 trie_child(const struct frame* frame, __u32 trie_slot, __u32 node,

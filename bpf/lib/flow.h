@@ -65,7 +65,9 @@ static __always_inline void note_forwarded(void) {
     if (used && !*used) *used = 1;
 }
 
-// flows.bpf.c, like flow_find() in lib/backend_kernel.h.
+// flows.bpf.c, like flow_last_seen() in lib/backend_kernel.h. `forwarded`: 0 = the table of the
+// host's own flows, 1 = of those it only forwards.
+int flow_is_known(__u64 tag);
 int flow_store(__u64 tag, __u64 now_ns, __u32 forwarded);
 int flow_renew(__u64 tag, __u64 now_ns, __u64 idle_ns, __u32 forwarded);
 

@@ -33,25 +33,27 @@ static __always_inline __u64 wire_64(const __u8* at) {
 }
 
 // The ports, and whether the length that the header claims fits into the `room` bytes that the
-// packet has left. 20 bytes of TCP or 8 of UDP are there.
-static __always_inline int read_plain_ports(const __u8* at, __u32 room,
-                                            struct packet_facts* facts) {
-    __u32 claimed_bytes, least_bytes = 20;
+// packet has left. 20 bytes are there in either case.
+static __always_inline void read_plain_ports(const __u8* at, struct packet_facts* facts) {
     facts->source_port_host = __builtin_bswap16(wire_16(at));
     facts->destination_port_host = __builtin_bswap16(wire_16(at + 2));
-    if (facts->protocol == PROTOCOL_TCP) {
-        claimed_bytes = (__u32)(at[12] >> 4) * 4u;
-        facts->tcp_flags = at[13];
-    } else {
-        claimed_bytes = __builtin_bswap16(wire_16(at + 4));
-        least_bytes = 8;
-    }
-    return claimed_bytes >= least_bytes && claimed_bytes <= room;
+}
+static __always_inline int read_plain_tcp(const __u8* at, __u32 room, struct packet_facts* facts) {
+    const __u32 claimed_bytes = (__u32)(at[12] >> 4) * 4u;
+    read_plain_ports(at, facts);
+    facts->tcp_flags = at[13];
+    return claimed_bytes >= 20 && claimed_bytes <= room;
+}
+static __always_inline int read_plain_udp(const __u8* at, __u32 room, struct packet_facts* facts) {
+    const __u32 claimed_bytes = __builtin_bswap16(wire_16(at + 4));
+    read_plain_ports(at, facts);
+    return claimed_bytes >= 8 && claimed_bytes <= room;
 }
 
-// `at`: the frame, long enough for all that is read here.
-static __always_inline int read_plain_ipv4(const __u8* at, __u32 length_bytes,
-                                           struct packet_facts* facts) {
+// `at`: the frame, long enough for all that is read here. The bytes behind the header, or 0: not
+// plain, or wrong (then `room` is 0 too).
+static __always_inline __u32 read_plain_ipv4(const __u8* at, __u32 length_bytes,
+                                             struct packet_facts* facts) {
     const __u8* header = at + PLAIN_LINK;
     const __u32 total_bytes = __builtin_bswap16(wire_16(header + 2));
     __u64 halves[2] = {0, 0xffff0000u};
@@ -63,11 +65,11 @@ static __always_inline int read_plain_ipv4(const __u8* at, __u32 length_bytes,
     store_halves(&facts->source, halves);
     halves[1] = 0xffff0000u | (__u64)wire_32(header + 16) << 32;
     store_halves(&facts->destination, halves);
-    return read_plain_ports(header + PLAIN_IPV4, total_bytes - PLAIN_IPV4, facts);
+    return total_bytes - PLAIN_IPV4;
 }
 
-static __always_inline int read_plain_ipv6(const __u8* at, __u32 length_bytes,
-                                           struct packet_facts* facts) {
+static __always_inline __u32 read_plain_ipv6(const __u8* at, __u32 length_bytes,
+                                             struct packet_facts* facts) {
     const __u8* header = at + PLAIN_LINK;
     const __u32 payload_bytes = __builtin_bswap16(wire_16(header + 4));
     __u64 halves[2];
@@ -80,7 +82,7 @@ static __always_inline int read_plain_ipv6(const __u8* at, __u32 length_bytes,
     halves[0] = wire_64(header + 24);
     halves[1] = wire_64(header + 32);
     store_halves(&facts->destination, halves);
-    return read_plain_ports(header + PLAIN_IPV6, payload_bytes, facts);
+    return payload_bytes;
 }
 
 static __always_inline int may_be_grandfathered(const struct frame* frame,
@@ -114,7 +116,6 @@ static __always_inline int judge_plain_flow(const struct frame* frame,
                                             struct judgement* judged) {
     const struct zone_rules* zone = &image->zones[bounded(zone_index, MAX_ZONES)];
     const struct decision* decision;
-    if (facts->protocol != PROTOCOL_TCP && facts->protocol != PROTOCOL_UDP) return 0;
     if (is_essential(facts) || is_martian(frame, facts)) return 0;
     if (!own_address(frame, &facts->destination)) return 0;
     if (is_reply(frame, facts)) {
@@ -127,20 +128,39 @@ static __always_inline int judge_plain_flow(const struct frame* frame,
     return decide_plain(frame, image, zone, decision, facts, judged);
 }
 
+// `at`: the transport header, `room` the bytes that the packet has from there on. Either protocol
+// has a way of its own, as either family has: what is known then costs nothing.
+static __always_inline int judge_plain_transport(const struct frame* frame,
+                                                 const struct policy_image* image, __u32 zone_index,
+                                                 const __u8* at, __u32 room,
+                                                 struct packet_facts* facts,
+                                                 struct judgement* judged) {
+    if (facts->protocol == PROTOCOL_TCP)
+        return read_plain_tcp(at, room, facts) &&
+               judge_plain_flow(frame, image, zone_index, facts, judged);
+    if (facts->protocol == PROTOCOL_UDP)
+        return read_plain_udp(at, room, facts) &&
+               judge_plain_flow(frame, image, zone_index, facts, judged);
+    return 0;
+}
+
 // 1 = judged, exactly as judge() would have, and nothing of the judgement needs remembering. Fills
-// what the rows ask of the facts, no more. Each family has a way of its own (the compiler makes two
-// of the function above), so that what is known of it costs nothing. Frames that end within a TCP
-// header's length of the network header are few: they go the long way.
+// what the rows ask of the facts, no more. Frames that end within a TCP header's length of the
+// network header are few: they go the long way.
 static __always_inline int judge_plain(const struct frame* frame, const struct policy_image* image,
                                        __u32 zone_index, struct packet_facts* facts,
                                        struct judgement* judged) {
     const __u8* at = frame_bytes(frame, 0, PLAIN_LINK + PLAIN_IPV4 + 20);
+    __u32 room;
     if (frame->layer3 || !at) return 0;
-    if (wire_16(at + 12) == __builtin_bswap16(ETHERTYPE_IPV4))
-        return read_plain_ipv4(at, frame->length_bytes, facts) &&
-               judge_plain_flow(frame, image, zone_index, facts, judged);
+    if (wire_16(at + 12) == __builtin_bswap16(ETHERTYPE_IPV4)) {
+        room = read_plain_ipv4(at, frame->length_bytes, facts);
+        return judge_plain_transport(frame, image, zone_index, at + PLAIN_LINK + PLAIN_IPV4, room,
+                                     facts, judged);
+    }
     at = frame_bytes(frame, 0, PLAIN_LINK + PLAIN_IPV6 + 20);
     if (!at || wire_16(at + 12) != __builtin_bswap16(ETHERTYPE_IPV6)) return 0;
-    return read_plain_ipv6(at, frame->length_bytes, facts) &&
-           judge_plain_flow(frame, image, zone_index, facts, judged);
+    room = read_plain_ipv6(at, frame->length_bytes, facts);
+    return judge_plain_transport(frame, image, zone_index, at + PLAIN_LINK + PLAIN_IPV6, room,
+                                 facts, judged);
 }

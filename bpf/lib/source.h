@@ -24,17 +24,24 @@ static __always_inline __u32 walk_trie(const struct frame* frame, __u32 trie_slo
     return entry;
 }
 
-// From the node of an IPv6 root down. In the kernel a global function (sources.bpf.c), verified
-// once: its call costs less than one of its steps.
+// From the node of a root down. In the kernel global functions (sources.bpf.c), verified once:
+// their call costs less than one of their steps.
+static __always_inline __u32 walk_v4(const struct frame* frame, __u32 trie_slot, __u32 node,
+                                     __u64 path) {
+    return walk_trie(frame, trie_slot, node, path, TRIE_LEVELS_V4);
+}
 static __always_inline __u32 walk_v6(const struct frame* frame, __u32 trie_slot, __u32 node,
                                      __u64 high_path, __u64 low_path) {
     __u32 entry = walk_trie(frame, trie_slot, node, high_path, TRIE_LEVELS_HIGH);
     return walk_trie(frame, trie_slot, entry, low_path, TRIE_LEVELS_LOW);
 }
 #ifdef __bpf__
+__u32 trie_find_v4(__u32 trie_slot, __u32 node, __u64 path);
 __u32 trie_find_v6(__u32 trie_slot, __u32 node, __u64 high_path, __u64 low_path);
+#define find_v4(frame, slot, node, path) trie_find_v4(slot, node, path)
 #define find_v6(frame, slot, node, high, low) trie_find_v6(slot, node, high, low)
 #else
+#define find_v4 walk_v4
 #define find_v6 walk_v6
 #endif
 
@@ -53,7 +60,7 @@ static __always_inline __u32 source_class_v4(const struct frame* frame,
     const struct trie_root* root = &image->source_root_v4[bounded(host >> 16, TRIE_ROOT_SIZE)];
     __u64 path = (__u64)host << 48;
     if (is_decided(root, path)) return root->class_id;
-    return class_of(walk_trie(frame, image->head.trie_slot, root->node, path, TRIE_LEVELS_V4));
+    return class_of(find_v4(frame, image->head.trie_slot, root->node, path));
 }
 
 static __always_inline __u32 source_class_v6(const struct frame* frame,
