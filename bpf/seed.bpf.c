@@ -3,6 +3,7 @@
 // could not take a place in a bucket without disturbing a writer on another CPU.
 //
 //   syscall   seed_flow   context: struct flow_seed; 0 = the flow is in the table
+//   syscall   seed_port   context: struct port_seed; its bit in used_ports is set
 #include "lib/flow.h"
 
 SEC("syscall")
@@ -16,6 +17,12 @@ int seed_flow(struct flow_seed* seed) {
     if (flow_is_known(tag)) return 0;
     use_port(key.protocol, key.local_port_host);
     return flow_store(tag, now > age ? now - age : 0, 0) == FLOW_TABLE_FULL;
+}
+
+SEC("syscall")
+int seed_port(struct port_seed* seed) {
+    use_port(seed->protocol, seed->port_host);
+    return 0;
 }
 
 char LICENSE[] SEC("license") = "GPL";

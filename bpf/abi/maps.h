@@ -91,6 +91,13 @@ struct flow_seed {
     __u32 reserved;
 };
 ABI_SIZE(struct flow_seed, 48);
+// What it hands to the program seed_port: a local port that a flow of ours was seen to use.
+struct port_seed {
+    __u16 port_host;
+    __u8 protocol;
+    __u8 reserved;
+};
+ABI_SIZE(struct port_seed, 4);
 
 // existing_flows: TCP flows (keyed like `flows`) that were open when a zone began to enforce.
 struct existing_flow {
@@ -114,7 +121,10 @@ ABI_SIZE(struct ban, 32);
 #define TABLE_EXISTING 1u
 #define TABLE_EXISTING_OVERFLOW 2u  // flows that found existing_flows full
 #define TABLE_FORWARDED 3u          // not 0: forwarded_flows was written (by egress)
-#define TABLE_SLOTS 4u
+// Not 0: used_ports knows every flow that conntrack could know of, so a clear bit there answers for
+// both. Written by userspace, which watches the egress of every interface (app/reply_guard).
+#define TABLE_PORTS_ARE_ALL 4u
+#define TABLE_SLOTS 5u
 
 // limits: set = keyed hash of (source, condition.key), low bits. A cell is one source's tries.
 #define LIMIT_SETS 4096u

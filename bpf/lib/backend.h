@@ -7,6 +7,7 @@
 //   const __u8* frame_bytes(frame, offset, size)     where they lie, or 0: ask frame_read()
 //   int   own_address(frame, address)                this host owns it
 //   __u32 network_kind(frame, address)               NETWORK_*, longest prefix; 0 = none
+//   int   nobody_spoke_from(frame, protocol, port)   1 = no flow of ours has this local port
 //   __u64 flow_last_egress_ns(frame, key)            0 = no such flow
 //   int   conntrack_direction(frame, facts, inverse) CONNTRACK_*
 //   __u32 trie_child(frame, slot, node, nibble)      entry of a trie node; TRIE_LEAF on bad index

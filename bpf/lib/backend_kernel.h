@@ -113,8 +113,15 @@ __u64 flow_last_seen(const struct flow_key* key);
 static __always_inline __u64 flow_last_egress_ns(const struct frame* frame,
                                                  const struct flow_key* key) {
     (void)frame;
-    if (!port_is_used(key->protocol, key->local_port_host)) return 0;
     return flow_last_seen(key);
+}
+
+// 1 = neither a flow table nor conntrack can know a flow of ours with this local port.
+static __always_inline int nobody_spoke_from(const struct frame* frame, __u8 protocol,
+                                             __u16 port_host) {
+    (void)frame;
+    if (port_is_used(protocol, port_host)) return 0;
+    return !conntrack_available || table_size(TABLE_PORTS_ARE_ALL);
 }
 
 static __always_inline __u32 trie_child(const struct frame* frame, __u32 trie_slot, __u32 node,

@@ -107,6 +107,12 @@ static __always_inline __u64 boot_time_ns(const struct frame* frame) {
     return frame->tables->now_boot_ns;
 }
 
+static __always_inline int nobody_spoke_from(const struct frame* frame, __u8 protocol,
+                                             __u16 port_host) {
+    (void)frame, (void)protocol, (void)port_host;
+    return 0;  // there is nothing to spare
+}
+
 static __always_inline __u64 flow_last_egress_ns(const struct frame* frame,
                                                  const struct flow_key* key) {
     for (__u32 i = 0; i < frame->tables->flow_count; i++)

@@ -137,6 +137,7 @@ static __always_inline int is_reply(const struct frame* frame, const struct pack
     __u64 last;
     if (is_pure_syn(facts)) return 0;
     if (is_icmp(facts) && !is_echo(facts, 0)) return 0;
+    if (nobody_spoke_from(frame, facts->protocol, facts->destination_port_host)) return 0;
     __builtin_memset(&key, 0, sizeof(key));
     ingress_key(facts, &key);
     last = flow_last_egress_ns(frame, &key);

@@ -82,7 +82,15 @@ Result<> Portlid::attach(kernel::AttachKind wanted) {
         program_ = UniqueFd(bpf_prog_get_fd_by_id(kernel::link_facts(link.get())->prog_id));
     }
     if (!program_.valid()) return fail("the attached program cannot be opened");
-    return {};
+    return know_ports();
+}
+
+// As app/reply_guard does while every egress is watched, which it is here.
+Result<> Portlid::know_ports() {
+    const auto ports = kernel::dump_answered_ports(1000);
+    if (!ports) return pass_on(ports.error());
+    if (auto added = sensor_->add_used_ports(*ports); !added) return added;
+    return sensor_->say_ports_are_all(true);
 }
 
 Portlid::~Portlid() {

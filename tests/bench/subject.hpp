@@ -43,6 +43,7 @@ public:
 private:
     Portlid() = default;
     [[nodiscard]] Result<> attach(kernel::AttachKind wanted);
+    [[nodiscard]] Result<> know_ports();
 
     std::unique_ptr<kernel::Sensor> sensor_;
     std::filesystem::path pins_;

@@ -19,10 +19,10 @@ namespace {
 // Instructions that the verifier processed (bpf_prog_info.verified_insns, Linux 5.16).
 const std::map<std::string, std::uint32_t>& ceilings() {
     static const std::map<std::string, std::uint32_t> kCeilings{
-        {"ingress_xdp", 200000},  {"ingress_tc", 200000}, {"egress_tc", 40000},
-        {"seed_flow", 6000},      {"port_claim", 500},    {"bind4", 2000},
-        {"bind6", 2000},          {"post_bind4", 3200},   {"post_bind6", 3200},
-        {"sock_set_state", 3500}, {"sock_release", 220},
+        {"ingress_xdp", 200000}, {"ingress_tc", 200000},   {"egress_tc", 40000},
+        {"seed_flow", 6000},     {"seed_port", 300},       {"port_claim", 500},
+        {"bind4", 2000},         {"bind6", 2000},          {"post_bind4", 3200},
+        {"post_bind6", 3200},    {"sock_set_state", 3500}, {"sock_release", 220},
     };
     return kCeilings;
 }

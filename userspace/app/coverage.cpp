@@ -125,6 +125,7 @@ Result<> Coverage::refresh(bool first) {
     const auto chosen = choose(policies_.model());
     if (first)
         if (auto named = check_named(choose_each(policies_.model())); !named) return named;
+    bool gap = false;  // an interface was there before it was watched
     for (const auto& [index, choice] : chosen) {
         const auto& link = network_.interfaces.at(index);
         const auto known = covered_.find(index);
@@ -132,6 +133,7 @@ Result<> Coverage::refresh(bool first) {
                           known->second.zone == policies_.model().zones[choice.zone].name &&
                           known->second.choice.force_monitor == choice.force_monitor &&
                           known->second.link.mac == link.mac && known->second.state.attached;
+        gap = gap || !same;
         if (same)
             known->second.link = link;
         else
@@ -139,8 +141,26 @@ Result<> Coverage::refresh(bool first) {
     }
     // Last, so that what leaves an interface to another one is never judged by neither.
     drop_missing(chosen);
-    if (first) drop_unwanted(chosen);
+    if (first)
+        drop_unwanted(chosen);
+    else
+        keep_guard(gap);
     return {};
+}
+
+void Coverage::keep_guard(bool gap) {
+    if (sensor_ == nullptr || options_.sockets_only) return;
+    if (gap) guard_.keep(*sensor_, false);
+    const auto watched = [&](std::uint32_t index) {
+        const auto found = covered_.find(index);
+        return found != covered_.end() && found->second.state.attached &&
+               found->second.state.egress;
+    };
+    const auto& all = network_.interfaces;
+    const bool whole = std::none_of(all.begin(), all.end(), [&](const auto& entry) {
+        return leaves_unseen(entry.second, all, watched);
+    });
+    guard_.keep(*sensor_, whole);
 }
 
 void Coverage::attach(const kernel::Interface& link, const policy::ZoneChoice& choice) {
@@ -226,6 +246,7 @@ void Coverage::verify() {
     sensor_->verify_links();
     verify_sockets();
     if (options_.sockets_only) return;
+    bool gap = false;
     for (const auto& state : sensor_->interfaces()) {
         const auto known = covered_.find(state.ifindex);
         if (known == covered_.end()) continue;
@@ -233,9 +254,11 @@ void Coverage::verify() {
         const bool whole = state.attached && state.egress && !state.passed_by;
         if (whole || (lost_.contains(state.ifindex) && !covered.state.attached)) continue;
         covered.state = state;
+        gap = true;
         if (!lost_.contains(state.ifindex)) announce(covered, true);
         attach(kernel::Interface(covered.link), policy::ZoneChoice(covered.choice));
     }
+    keep_guard(gap);
 }
 
 policy::HostTables Coverage::tables() const {

@@ -12,6 +12,7 @@
 #include "app/emitter.hpp"
 #include "app/options.hpp"
 #include "app/policy_store.hpp"
+#include "app/reply_guard.hpp"
 #include "inventory/audit.hpp"
 #include "inventory/exposure.hpp"
 #include "kernel/netlink.hpp"
@@ -74,6 +75,8 @@ private:
     void drop_missing(const std::map<std::uint32_t, policy::ZoneChoice>& chosen);
     void require_egress(CoveredInterface& covered, bool fresh);
     void verify_sockets();
+    // `gap`: egress of an interface was not watched for a moment.
+    void keep_guard(bool gap);
     void announce(const CoveredInterface& covered, bool lost);
 
     const RunOptions& options_;
@@ -85,7 +88,8 @@ private:
     std::set<std::string> uplinks_;  // names that carry, or ever carried, a default route
     std::map<std::uint32_t, CoveredInterface> covered_;
     bool sockets_degraded_ = false;  // told, and not yet whole again
-    std::set<std::uint32_t> lost_;   // announced as lost, not yet restored
+    ReplyGuard guard_;
+    std::set<std::uint32_t> lost_;  // announced as lost, not yet restored
 };
 
 }  // namespace portlid::app

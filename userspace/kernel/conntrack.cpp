@@ -8,6 +8,8 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
 
+#include <charconv>
+
 #include "base/file.hpp"
 #include "kernel/netlink_dump.hpp"
 
@@ -20,6 +22,7 @@ constexpr const char* kCountFile = "/proc/sys/net/netfilter/nf_conntrack_count";
 // What one message says; ports stay 0 and status empty where an attribute is missing.
 struct Entry {
     TrackedFlow flow;
+    HostPort answered_port;
     std::uint32_t status = 0;
     std::uint8_t protocol = 0;
     std::uint8_t tcp_state = 0;
@@ -93,6 +96,12 @@ Entry read_entry(const nlmsghdr* message) {
             case CTA_TUPLE_ORIG:
                 read_tuple(attribute, entry);
                 break;
+            case CTA_TUPLE_REPLY: {
+                Entry answer;
+                read_tuple(attribute, answer);
+                entry.answered_port = answer.flow.target_port;
+                break;
+            }
             case CTA_STATUS:
                 if (has(attribute, 4)) entry.status = ntohl(mnl_attr_get_u32(attribute));
                 break;
@@ -119,28 +128,49 @@ void put_request(nlmsghdr* header) {
     family->version = NFNETLINK_V0;
 }
 
-// Asking ctnetlink would load conntrack where nobody uses it.
-bool tracks_something() {
+// 0 where conntrack is not used: asking ctnetlink would load it.
+std::size_t tracked_count() {
     const auto text = read_file(kCountFile, 64);
-    return text && !text->empty() && text->front() != '0';
+    std::size_t count = 0;
+    if (text) std::from_chars(text->data(), text->data() + text->size(), count);
+    return count;
+}
+
+Result<> dump(const DumpMessage& collect, const std::function<void()>& restart) {
+    auto dumped = netlink_dump(NETLINK_NETFILTER, put_request, collect, restart);
+    if (dumped) return {};
+    auto error = std::move(dumped.error());
+    error.hint = "sudo modprobe nf_conntrack_netlink";
+    return pass_on(std::move(error), "list tracked connections");
 }
 
 }  // namespace
 
 Result<std::vector<TrackedFlow>> dump_assured_flows() {
     std::vector<TrackedFlow> flows;
-    if (!tracks_something()) return flows;
+    if (tracked_count() == 0) return flows;
     const auto collect = [&](const nlmsghdr* message) {
         const auto entry = read_entry(message);
         if (is_open(entry)) flows.push_back(entry.flow);
     };
-    auto dumped = netlink_dump(NETLINK_NETFILTER, put_request, collect, [&] { flows.clear(); });
-    if (!dumped) {
-        auto error = std::move(dumped.error());
-        error.hint = "sudo modprobe nf_conntrack_netlink";
-        return pass_on(std::move(error), "list tracked connections");
-    }
+    if (auto dumped = dump(collect, [&] { flows.clear(); }); !dumped)
+        return pass_on(std::move(dumped.error()));
     return flows;
+}
+
+Result<std::set<AnsweredPort>> dump_answered_ports(std::size_t limit) {
+    std::set<AnsweredPort> ports;
+    const auto count = tracked_count();
+    if (count == 0) return ports;
+    if (count > limit) return fail(std::to_string(count) + " connections are tracked");
+    const auto collect = [&](const nlmsghdr* message) {
+        const auto entry = read_entry(message);
+        if (entry.protocol == IPPROTO_TCP || entry.protocol == IPPROTO_UDP)
+            ports.insert({entry.protocol, entry.answered_port});
+    };
+    if (auto dumped = dump(collect, [&] { ports.clear(); }); !dumped)
+        return pass_on(std::move(dumped.error()));
+    return ports;
 }
 
 }  // namespace portlid::kernel

@@ -3,6 +3,9 @@
 // (linux/netfilter/nfnetlink_conntrack.h), in the calling thread's network namespace.
 #pragma once
 
+#include <compare>
+#include <cstdint>
+#include <set>
 #include <vector>
 
 #include "base/address.hpp"
@@ -22,5 +25,16 @@ struct TrackedFlow {
 // present prove nothing, since a lone ACK makes one (nf_conntrack_tcp_loose). Empty where
 // conntrack tracks nothing; an error where it does but cannot be listed.
 [[nodiscard]] Result<std::vector<TrackedFlow>> dump_assured_flows();
+
+// A local port of ours, as an answer names it: the destination of what comes back, after any SNAT.
+struct AnsweredPort {
+    std::uint8_t protocol = 0;  // TCP or UDP
+    HostPort port;
+    auto operator<=>(const AnsweredPort&) const = default;
+};
+
+// Of every TCP and UDP flow that is tracked now. An error where that cannot be known; so it is
+// with more than `limit` flows, which nobody should wait for.
+[[nodiscard]] Result<std::set<AnsweredPort>> dump_answered_ports(std::size_t limit);
 
 }  // namespace portlid::kernel

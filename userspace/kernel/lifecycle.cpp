@@ -120,7 +120,7 @@ void configure(LoadedPrograms& programs, const LoadRequest& request) {
     skeleton.rodata->sensor_cgroup_level = request.cgroup.level;
     skeleton.rodata->sensor_netns_cookie = own_netns_cookie();
     if (!request.sockets_only) return;
-    for (const char* name : {"ingress_xdp", "ingress_tc", "egress_tc", "seed_flow"})
+    for (const char* name : {"ingress_xdp", "ingress_tc", "egress_tc", "seed_flow", "seed_port"})
         bpf_program__set_autoload(bpf_object__find_program_by_name(programs.object, name), false);
 }
 

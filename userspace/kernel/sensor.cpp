@@ -20,6 +20,7 @@
 #include "kernel/rings.hpp"
 #include "kernel/socket_hooks.hpp"
 #include "kernel/twin.hpp"
+#include "kernel/used_ports.hpp"
 
 namespace portlid::kernel {
 
@@ -175,6 +176,14 @@ Result<> Sensor::seed_flows(std::span<const flow_key> flows, std::chrono::second
         if (options.retval != 0) return fail("the flow table takes no more entries");
     }
     return {};
+}
+
+Result<> Sensor::add_used_ports(const std::set<AnsweredPort>& ports) {
+    return mark_used_ports(impl_->programs.program("seed_port"), ports);
+}
+
+Result<> Sensor::say_ports_are_all(bool all) {
+    return kernel::say_ports_are_all(impl_->map("table_sizes"), all);
 }
 
 bool Sensor::begins_to_enforce(const policy::CompiledPolicy& policy) const {

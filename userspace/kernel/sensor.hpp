@@ -25,6 +25,7 @@
 #include "base/result.hpp"
 #include "kernel/bans.hpp"
 #include "kernel/bind_tables.hpp"
+#include "kernel/conntrack.hpp"
 #include "kernel/existing_flows.hpp"
 #include "kernel/owner_ports.hpp"
 #include "kernel/stage.hpp"
@@ -118,6 +119,11 @@ public:
     // are.
     [[nodiscard]] Result<> seed_flows(std::span<const flow_key> flows,
                                       std::chrono::seconds age = {});
+
+    // Adds ports that flows of ours used before every egress was watched, and says that used_ports
+    // is complete from here on; false takes that back. See TABLE_PORTS_ARE_ALL.
+    [[nodiscard]] Result<> add_used_ports(const std::set<AnsweredPort>& ports);
+    [[nodiscard]] Result<> say_ports_are_all(bool all);
 
     // Flows that are open when some zone begins to enforce; see kernel/enforcement.hpp and
     // kernel/existing_flows.hpp. `seen` must not be later than the publish.
