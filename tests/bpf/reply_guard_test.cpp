@@ -27,8 +27,9 @@ protected:
         load();
         if (!sensor_->conntrack_available()) GTEST_SKIP() << "no conntrack kfuncs here";
         auto outcome = policy::load_text(
-            "version: 1\nzones: { public: { interfaces: [up0], mode: enforce } }\n", "policy.yaml",
-            ".");
+            "version: 1\nzones: { public: { interfaces: [up0], mode: enforce } }\n"
+            "services: [{ name: ssh, ports: [22/tcp] }]\n",
+            "policy.yaml", ".");
         ASSERT_TRUE(outcome.ok());
         auto compiled = policy::compile(outcome.policy);
         ASSERT_TRUE(compiled);
