@@ -33,7 +33,7 @@ static __always_inline __u64 wire_64(const __u8* at) {
 }
 
 // The ports, and whether the length that the header claims fits into the `room` bytes that the
-// packet has left. 20 bytes are there in either case.
+// packet has left.
 static __always_inline void read_plain_ports(const __u8* at, struct packet_facts* facts) {
     facts->source_port_host = __builtin_bswap16(wire_16(at));
     facts->destination_port_host = __builtin_bswap16(wire_16(at + 2));
@@ -128,39 +128,41 @@ static __always_inline int judge_plain_flow(const struct frame* frame,
     return decide_plain(frame, image, zone, decision, facts, judged);
 }
 
-// `at`: the transport header, `room` the bytes that the packet has from there on. Either protocol
-// has a way of its own, as either family has: what is known then costs nothing.
+// `offset`: of the transport header, `room` the bytes that the packet has from there on. Either
+// protocol has a way of its own, as either family has: what is known then costs nothing.
 static __always_inline int judge_plain_transport(const struct frame* frame,
                                                  const struct policy_image* image, __u32 zone_index,
-                                                 const __u8* at, __u32 room,
+                                                 __u32 offset, __u32 room,
                                                  struct packet_facts* facts,
                                                  struct judgement* judged) {
-    if (facts->protocol == PROTOCOL_TCP)
-        return read_plain_tcp(at, room, facts) &&
+    const __u8* at;
+    if (facts->protocol == PROTOCOL_TCP) {
+        at = frame_bytes(frame, offset, 20);
+        return at && read_plain_tcp(at, room, facts) &&
                judge_plain_flow(frame, image, zone_index, facts, judged);
-    if (facts->protocol == PROTOCOL_UDP)
-        return read_plain_udp(at, room, facts) &&
-               judge_plain_flow(frame, image, zone_index, facts, judged);
-    return 0;
+    }
+    if (facts->protocol != PROTOCOL_UDP) return 0;
+    at = frame_bytes(frame, offset, 8);
+    return at && read_plain_udp(at, room, facts) &&
+           judge_plain_flow(frame, image, zone_index, facts, judged);
 }
 
 // 1 = judged, exactly as judge() would have, and nothing of the judgement needs remembering. Fills
-// what the rows ask of the facts, no more. Frames that end within a TCP header's length of the
-// network header are few: they go the long way.
+// what the rows ask of the facts, no more.
 static __always_inline int judge_plain(const struct frame* frame, const struct policy_image* image,
                                        __u32 zone_index, struct packet_facts* facts,
                                        struct judgement* judged) {
-    const __u8* at = frame_bytes(frame, 0, PLAIN_LINK + PLAIN_IPV4 + 20);
+    const __u8* at = frame_bytes(frame, 0, PLAIN_LINK + PLAIN_IPV4);
     __u32 room;
     if (frame->layer3 || !at) return 0;
     if (wire_16(at + 12) == __builtin_bswap16(ETHERTYPE_IPV4)) {
         room = read_plain_ipv4(at, frame->length_bytes, facts);
-        return judge_plain_transport(frame, image, zone_index, at + PLAIN_LINK + PLAIN_IPV4, room,
-                                     facts, judged);
+        return judge_plain_transport(frame, image, zone_index, PLAIN_LINK + PLAIN_IPV4, room, facts,
+                                     judged);
     }
-    at = frame_bytes(frame, 0, PLAIN_LINK + PLAIN_IPV6 + 20);
+    at = frame_bytes(frame, 0, PLAIN_LINK + PLAIN_IPV6);
     if (!at || wire_16(at + 12) != __builtin_bswap16(ETHERTYPE_IPV6)) return 0;
     room = read_plain_ipv6(at, frame->length_bytes, facts);
-    return judge_plain_transport(frame, image, zone_index, at + PLAIN_LINK + PLAIN_IPV6, room,
-                                 facts, judged);
+    return judge_plain_transport(frame, image, zone_index, PLAIN_LINK + PLAIN_IPV6, room, facts,
+                                 judged);
 }
