@@ -15,7 +15,7 @@ TEST_PACKAGES=(
     docker.io ufw iptables nftables busybox-static dnsmasq-base curl procps python3 iputils-ping
     tcpdump ethtool netcat-openbsd qemu-system-x86 cpio kmod util-linux openssl traceroute xdp-tools
     python3-yaml python3-jsonschema fail2ban
-    rsyslog rsyslog-openssl prometheus
+    rsyslog rsyslog-openssl rsyslog-pgsql postgresql systemd-journal-remote prometheus
 )
 # Node.js from elsewhere brings its own npm and refuses Debian's package of that name.
 command -v npm >/dev/null || TEST_PACKAGES+=(npm)
@@ -65,4 +65,19 @@ install_packages() {
     fi
     allow_services
     trap - EXIT
+}
+
+# syslog-ng and rsyslog exclude each other, so its files are unpacked, not installed.
+unpack_syslog_ng() { # unpack_syslog_ng DIRECTORY
+    [ ! -x "$1/usr/sbin/syslog-ng" ] || return 0
+    local packages
+    packages=$(mktemp -d)
+    say "unpacking syslog-ng into $1"
+    (cd "$packages" && apt-get download syslog-ng-core libivykis0 libnet1 libwrap0 >log 2>&1) ||
+        say "no syslog-ng here, its test will be skipped: $(tail -n 1 "$packages/log")"
+    local package
+    for package in "$packages"/*.deb; do
+        [ ! -e "$package" ] || dpkg-deb -x "$package" "$1"
+    done
+    rm -rf "$packages"
 }

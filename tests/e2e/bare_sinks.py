@@ -4,17 +4,23 @@ scan of every port with spoofed sources while ten sockets bind; metrics, status,
 
 import json
 import os
+import shutil
+import signal
+import struct
 import subprocess
 import sys
 
 from harness import bare
 from harness.context import policy
-from harness.lab import CLI2_4, HOST4
+from harness.kernel_objects import held_objects
+from harness.lab import CLI2_4, HOST4, ROOT
 from harness.packets import frames
 from harness.portlid import Portlid, _UnixConnection
+from harness.rows import Skip
 from harness.wait import until
 
-SPOOFED = int(os.environ.get("PORTLID_SPOOFED", "40000"))
+# The full form is a million of each.
+SPOOFED = STARVED = int(os.environ.get("PORTLID_SPOOFED", "100000"))
 COLLECTOR = """
 import socket, sys
 listener = socket.create_server(("127.0.0.1", 0))
@@ -30,6 +36,42 @@ import signal, socket
 keep = [socket.create_server(("", port)) for port in range(2300, 2310)]
 print("ready", flush=True)
 signal.pause()
+"""
+
+
+FLOOD = """
+import socket
+for _ in range(20000):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+print("ready", flush=True)
+"""
+
+
+# The sensor listens on no TCP port: this proxy is the operator's, and trusted by him.
+PROXY = """
+import socket, sys, threading
+listener = socket.create_server(("127.0.0.1", 9109))
+print("ready", flush=True)
+def copy(source, sink):
+    while data := source.recv(65536):
+        sink.sendall(data)
+    sink.shutdown(socket.SHUT_WR)
+while True:
+    peer, _ = listener.accept()
+    control = socket.socket(socket.AF_UNIX)
+    try:
+        control.connect(sys.argv[1])
+    except OSError:
+        peer.close()
+        continue
+    for pair in ((peer, control), (control, peer)):
+        threading.Thread(target=copy, args=pair, daemon=True).start()
+"""
+PROMETHEUS = """
+global: {{ scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }}
+rule_files: ["{rules}"]
+scrape_configs: [{{ job_name: portlid, static_configs: [{{ targets: ["127.0.0.1:9109"] }}] }}]
 """
 
 
@@ -64,19 +106,30 @@ class SinkSensor(Portlid):
         return answer.read().decode()
 
 
-def scan(lab):
-    """65,536 ports from one source, then one port from many: one SYN each."""
+def syns(lab, count, source_port_of):
+    """One SYN for each number below `count`; addresses and ports are put into one template, and what they
+    change in the sums is taken back from the identification and the sequence number."""
     with frames.Wire(lab.ns["cli2"]) as wire, frames.Wire(lab.ns["host"]) as host:
-        mac = host.mac
+        segment = frames.tcp(CLI2_4, HOST4, 40000, 5432)
+        frame = bytearray(frames.ethernet(host.mac, wire.mac, frames.ipv4(CLI2_4, HOST4, frames.TCP, segment)))
+        own = sum(struct.unpack_from("!HH", frame, 26))
+        for number in range(count):
+            (high, low), port = source_port_of(number)
+            struct.pack_into("!HH", frame, 26, high, low)
+            struct.pack_into("!H", frame, 36, port)
+            more = own - high - low
+            struct.pack_into("!H", frame, 18, (1 + more) % 65535)
+            struct.pack_into("!H", frame, 40, (1 + more + 5432 - port) % 65535)
+            wire.send(frame)
 
-        def send(source, port):
-            segment = frames.tcp(source, HOST4, 40000, port)
-            wire.send(frames.ethernet(mac, wire.mac, frames.ipv4(source, HOST4, frames.TCP, segment)))
 
-        for port in range(1, 65536):
-            send(CLI2_4, port)
-        for number in range(SPOOFED):
-            send(f"203.0.{number >> 8 & 127}.{number & 255}", 5432)
+OWN = struct.unpack("!HH", frames.packed(CLI2_4))
+
+
+def scan(lab):
+    """65,535 ports from one source, then one port from many."""
+    syns(lab, 65535, lambda number: (OWN, number + 1))
+    syns(lab, SPOOFED, lambda number: ((0x0B00 + (number >> 16), number & 0xFFFF), 5432))
 
 
 def storm(lab, sensor, report):
@@ -97,6 +150,51 @@ def storm(lab, sensor, report):
             sensor.events("sensor.gap"), "losses that no gap names"
     finally:
         lab.end(binder)
+
+
+def lost_in_rings(sensor):
+    """What the kernel counted, from the map itself: per kind and CPU."""
+    for identity in held_objects(sensor.process.pid)["map_id"]:
+        if bpftool("show", identity)["name"] == "lost":
+            return sum(int.from_bytes(bytes(int(byte, 16) for byte in one["value"]), "little")
+                       for kind in bpftool("dump", identity) for one in kind["values"])
+    raise AssertionError("the sensor holds no map of losses")
+
+
+def bpftool(verb, identity):
+    return json.loads(subprocess.run(["bpftool", "-j", "map", verb, "id", str(identity)], check=True,
+                                     stdout=subprocess.PIPE, text=True).stdout)
+
+
+def starved(lab, sensor, report):
+    """The reader is stopped: a flood of drops takes nothing from ten binds, and when binds themselves are
+    more than a ring holds, their number is told exactly."""
+    before, lost, told = sensor.packets(), lost_in_rings(sensor), gaps(sensor)
+    sensor.process.send_signal(signal.SIGSTOP)
+    try:
+        syns(lab, STARVED, lambda number: (OWN, 3000 + number % 60000))
+        binder = lab.spawn("host", "/usr/bin/python3", "-Ic", BINDS.replace("23", "26"), stdout=subprocess.PIPE,
+                           text=True)
+        assert binder.stdout.readline() == "ready\n"
+        bare.python(lab, FLOOD)
+    finally:
+        sensor.process.send_signal(signal.SIGCONT)
+    try:
+        missing = lost_in_rings(sensor) - lost
+        assert missing > 0, "the ring took everything: nothing was shown"
+        until("all ten binds are told", lambda: set(range(2600, 2610)) <= {
+            e["socket"]["port"] for e in sensor.events("socket.listen")})
+        until("gaps name what the kernel counted", lambda: gaps(sensor) - told == missing,
+              seconds=10)
+        dropped = until("the counters stand still", lambda: still(sensor), seconds=20)["dropped"]
+        assert dropped - before["dropped"] >= STARVED, (dropped, before)
+        until("verdicts and summaries account for every drop", lambda: accounted(sensor, dropped), seconds=40)
+    finally:
+        lab.end(binder)
+
+
+def gaps(sensor):
+    return sum(e["gap"]["count"] for e in sensor.events("sensor.gap") if e["gap"]["cause"] == "ring")
 
 
 def still(sensor):
@@ -159,10 +257,83 @@ def reopened(lab, sensor, report):
     assert first == last + 1, (last, first)
 
 
+def asked(lab, path, **query):
+    """The data of an answer of Prometheus' API."""
+    words = [w for key, value in query.items() for w in ("--data-urlencode", f"{key}={value}")]
+    done = lab.run("host", "curl", "-s", "-G", f"http://127.0.0.1:9090/api/v1/{path}", *words, check=False)
+    answer = json.loads(done.stdout or "{}")
+    return answer.get("data") if answer.get("status") == "success" else None
+
+
+def value(lab, query):
+    """The one number of a query, or None."""
+    found = (asked(lab, "query", query=query) or {}).get("result", [])
+    return float(found[0]["value"][1]) if len(found) == 1 else None
+
+
+def scraped(lab, sensor, report):
+    """A real Prometheus with the shipped rules reads what the sensor says, and misses it when it is silent."""
+    if not shutil.which("prometheus"):
+        raise Skip("no prometheus: apt-get install prometheus")
+    directory = lab.directory / "prometheus"
+    directory.mkdir()
+    path = directory / "prometheus.yml"
+    path.write_text(PROMETHEUS.format(rules=ROOT / "integrations/prometheus/portlid.rules.yml"))
+    proxy = bare.python(lab, PROXY, f"{sensor.runtime}/portlid.sock")
+    server = lab.spawn("host", "prometheus", f"--config.file={path}", f"--storage.tsdb.path={directory}/data",
+                       "--web.listen-address=127.0.0.1:9090")
+    try:
+        until("Prometheus has scraped", lambda: value(lab, 'up{job="portlid"}') == 1, seconds=20)
+        drops = 'portlid_packets_total{interface="eth0",verdict="drop"}'
+        until("its drops are ours", lambda: value(lab, drops) == sensor.packets()["dropped"], seconds=10)
+        assert value(lab, 'portlid_sink_up{sink="dead"}') == 0 and value(lab, "portlid_ready") == 1
+        rules = until("every rule was evaluated", lambda: evaluated(lab), seconds=10)
+        assert {r["health"] for r in rules} == {"ok"} and len(rules) >= 7, rules
+        until("the dead sink becomes an alert", lambda: alert(lab, "PortlidSinkDown", sink="dead"), seconds=10)
+        assert not alert(lab, "PortlidAbsent"), asked(lab, "alerts")
+        lab.end(proxy)
+        until("silence becomes an alert", lambda: alert(lab, "PortlidAbsent"), seconds=20)
+    finally:
+        lab.end(server)
+
+
+def evaluated(lab):
+    groups = (asked(lab, "rules") or {}).get("groups", [])
+    rules = [rule for group in groups for rule in group["rules"]]
+    return rules if rules and all(rule["health"] != "unknown" for rule in rules) else None
+
+
+def alert(lab, name, **labels):
+    """Pending counts: the rules wait minutes before they page, this test does not."""
+    return [a for a in asked(lab, "alerts")["alerts"] if a["labels"]["alertname"] == name
+            and all(a["labels"].get(k) == v for k, v in labels.items())]
+
+
+def textfile(lab, sensor, report):
+    """The script for node_exporter: a file that promtool takes, and none when nobody answers."""
+    directory = lab.directory / "textfile"
+    directory.mkdir()
+    script = ROOT / "integrations/prometheus/portlid-textfile"
+    lab.run("host", script, directory, env_more={"PORTLID_SOCKET": f"{sensor.runtime}/portlid.sock"})
+    assert [f.name for f in directory.iterdir()] == ["portlid.prom"], list(directory.iterdir())
+    text = (directory / "portlid.prom").read_text()
+    assert "portlid_build_info" in text and 'portlid_sink_up{sink="siem"} 1' in text, text
+    if shutil.which("promtool"):
+        lint = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True,
+                              check=False)
+        assert lint.returncode == 0, lint.stderr + lint.stdout
+    done = lab.run("host", script, directory, check=False, env_more={"PORTLID_SOCKET": "/run/nobody.sock"})
+    assert done.returncode == 3 and "systemctl" in done.stderr, (done.returncode, done.stderr)
+    assert not list(directory.iterdir()), list(directory.iterdir())
+
+
 ROWS = (("E01", "a scan of every port and many sources: few events, exact totals, ten binds seen", storm),
         ("E02", "a filtered sink has its kinds, in its format, numbered without holes", filtered),
         ("E03", "a collector on TCP gets every event it asked for", collected),
         ("E04", "a dead sink is told in status, metrics and export list, and holds up nobody", told),
+        ("E07", "the reader is stopped: ten binds outlive a flood of drops, gaps are exact", starved),
+        ("E08", "a real Prometheus reads the metrics, takes the rules, and misses a silent sensor", scraped),
+        ("E09", "the metrics as a textfile for node_exporter", textfile),
         ("E05", "SIGHUP reopens the file between two events", reopened))
 
 

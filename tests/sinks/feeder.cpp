@@ -53,6 +53,7 @@ void tell_gaps(sink::FanOut& fan_out) {
         auto event = event::make_event(event::Kind::SensorGap, event::Severity::Medium);
         event.body = event::sensor_gap_body({}, gap.cause, gap.count, gap.since);
         event.body["gap"]["sink"] = gap.sink;
+        event.body["gap"]["total"] = gap.total;
         fan_out.emit(event);
     }
 }

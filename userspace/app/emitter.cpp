@@ -21,8 +21,8 @@ std::string host_name() {
 
 }  // namespace
 
-Emitter::Emitter(std::unique_ptr<sink::FanOut> sinks)
-    : sinks_(std::move(sinks)), last_clean_(wall_now()) {
+Emitter::Emitter(std::unique_ptr<sink::FanOut> sinks, sink::Cursor ring_losses)
+    : sinks_(std::move(sinks)), ring_losses_(std::move(ring_losses)), last_clean_(wall_now()) {
     origin_.host = host_name();
     origin_.boot_id = portlid::boot_id();
     origin_.version = kVersion;
@@ -47,22 +47,21 @@ void Emitter::emit(event::Kind kind, event::Json body) {
     emit(kind, event::severity_of(kind), std::move(body));
 }
 
-void Emitter::report_gap(const char* cause, std::uint64_t total, std::uint64_t& known) {
-    if (total <= known) return;
-    const auto missing = total - known;
-    known = total;
-    emit(event::Kind::SensorGap, event::sensor_gap_body(origin_, cause, missing, last_clean_));
-}
-
 void Emitter::report_gaps(const std::array<std::uint64_t, EVENT_KIND_SLOTS>& ring_lost) {
     const auto total = std::accumulate(ring_lost.begin(), ring_lost.end(), std::uint64_t{0});
-    if (!have_baseline_) ring_baseline_ = total;  // an earlier run's losses were its own to tell
-    have_baseline_ = true;
-    report_gap("ring", total - ring_baseline_, lost_.ring);
+    sink::CursorPage& known = *ring_losses_.operator->();
+    if (total < known.lost) known.told = 0;  // the maps are new
+    if (total != known.lost) known.lost = total;
+    if (const auto missing = total - known.told; missing != 0) {
+        lost_.ring += missing;
+        known.told = total;
+        emit(event::Kind::SensorGap, event::sensor_gap_body(origin_, "ring", missing, last_clean_));
+    }
     for (const auto& gap : sinks_->take_gaps()) {
         (gap.cause == std::string_view("spool") ? lost_.spool : lost_.queue) += gap.count;
         auto body = event::sensor_gap_body(origin_, gap.cause, gap.count, gap.since);
         body["gap"]["sink"] = gap.sink;
+        body["gap"]["total"] = gap.total;
         emit(event::Kind::SensorGap, std::move(body));
     }
     last_clean_ = wall_now();

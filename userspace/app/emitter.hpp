@@ -8,13 +8,15 @@
 
 #include "event/build.hpp"
 #include "kernel/sensor.hpp"
+#include "sink/cursor.hpp"
 #include "sink/sink.hpp"
 
 namespace portlid::app {
 
 class Emitter {
 public:
-    explicit Emitter(std::unique_ptr<sink::FanOut> sinks);
+    // `ring_losses`: what the kernel counted when it was last looked at, and what of it was told.
+    Emitter(std::unique_ptr<sink::FanOut> sinks, sink::Cursor ring_losses);
 
     [[nodiscard]] const event::Origin& origin() const { return origin_; }
     void set_policy(std::uint64_t generation, std::string hash);
@@ -24,7 +26,8 @@ public:
     // An event as the builders made it; the caller may keep it to send a later rev.
     void emit(event::Event event);
 
-    // Losses since the last call become sensor.gap events.
+    // Losses that nobody told become sensor.gap events: also those of the time when no sensor ran
+    // and the programs in the kernel went on.
     void report_gaps(const std::array<std::uint64_t, EVENT_KIND_SLOTS>& ring_lost);
     void heartbeat(event::Json hooks);  // the state of each hook, as in `status`
 
@@ -32,13 +35,10 @@ public:
     [[nodiscard]] sink::FanOut& sinks() { return *sinks_; }
 
 private:
-    void report_gap(const char* cause, std::uint64_t total, std::uint64_t& known);
-
     std::unique_ptr<sink::FanOut> sinks_;
     event::Origin origin_;
     event::LostCounts lost_;
-    std::uint64_t ring_baseline_ = 0;
-    bool have_baseline_ = false;
+    sink::Cursor ring_losses_;
     WallTime last_clean_;
 };
 

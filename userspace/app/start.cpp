@@ -51,7 +51,9 @@ Result<std::unique_ptr<Emitter>> open_emitter(const RunOptions& options, const C
     if (specs.empty()) specs = config.sinks;
     if (auto added = sink::add_sinks(**sinks, specs, options.state_dir / "spool"); !added)
         return pass_on(added.error());
-    return std::make_unique<Emitter>(std::move(*sinks));
+    auto losses = sink::Cursor::open((options.state_dir / "ring.losses").string(), {});
+    if (!losses) return pass_on(losses.error());
+    return std::make_unique<Emitter>(std::move(*sinks), std::move(*losses));
 }
 
 }  // namespace portlid::app

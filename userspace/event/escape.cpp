@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "event/escape.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdio>
@@ -59,6 +60,9 @@ void append_escaped(std::string& out, char32_t code) {
 }  // namespace
 
 std::string escape_invisible(std::string_view json) {
+    // Nearly every event is plain ASCII.
+    const auto plain = [](char c) { return static_cast<unsigned char>(c) < 0x7f; };
+    if (std::all_of(json.begin(), json.end(), plain)) return std::string(json);
     std::string out;
     out.reserve(json.size());
     for (std::size_t at = 0; at < json.size();) {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "event/event.hpp"
 
+#include <fmt/format.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <random>
@@ -36,6 +38,19 @@ std::string uuid_v7(WallTime time) {
                   static_cast<unsigned>(ms & 0xffffU), r[0], r[1], r[2], r[3], r[4], r[5], r[6],
                   r[7], r[8], r[9]);
     return text.data();
+}
+
+constexpr const char* kEnvelope[] = {"v", "id", "rev", "seq", "time", "kind", "severity"};
+
+// The body without what the envelope says itself: a body cannot rename or renumber its event.
+std::string body_text(const nlohmann::ordered_json& body) {
+    constexpr auto kBadBytes = nlohmann::ordered_json::error_handler_t::replace;
+    const auto clash = [&](const char* key) { return body.contains(key); };
+    if (std::none_of(std::begin(kEnvelope), std::end(kEnvelope), clash))
+        return body.dump(-1, ' ', false, kBadBytes);
+    auto rest = body;
+    for (const auto* key : kEnvelope) rest.erase(key);
+    return rest.dump(-1, ' ', false, kBadBytes);
 }
 
 }  // namespace
@@ -72,21 +87,22 @@ Event make_event(Kind kind, Severity severity) {
     return {.id = uuid_v7(now), .time = now, .kind = kind, .severity = severity};
 }
 
+// Written straight into the text: copying the body into a document with the envelope in front took
+// longer than all the rest of an event's way.
 std::string to_json_line(const Event& event) {
-    nlohmann::ordered_json line;
-    line["v"] = 1;
-    line["id"] = event.id;
-    line["rev"] = event.rev;
-    line["seq"] = event.seq;
-    line["time"] = to_rfc3339(event.time);
-    line["kind"] = to_string(event.kind);
-    line["severity"] = to_string(event.severity);
-    // The envelope wins: a body cannot rename or renumber its event.
-    const auto body = event.body.is_object() ? event.body : nlohmann::ordered_json::object();
-    for (const auto& [key, value] : body.items())
-        if (!line.contains(key)) line[key] = value;
-    return escape_invisible(
-        line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    const nlohmann::ordered_json id = event.id;
+    auto line = fmt::format(
+        R"({{"v":1,"id":{},"rev":{},"seq":{},"time":"{}","kind":"{}","severity":"{}"}})",
+        id.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace), event.rev,
+        event.seq, to_rfc3339(event.time), to_string(event.kind), to_string(event.severity));
+    if (event.body.is_object() && !event.body.empty()) {
+        const auto body = body_text(event.body);
+        if (body.size() > 2) {
+            line.back() = ',';
+            line.append(body, 1);
+        }
+    }
+    return escape_invisible(line);
 }
 
 }  // namespace portlid::event

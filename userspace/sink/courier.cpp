@@ -29,10 +29,11 @@ std::string file_stem(const SinkSpec& spec) {
 
 Result<std::unique_ptr<Courier>> Courier::start(const SinkSpec& spec, Spooler& spooler) {
     const auto& directory = spooler.spool().directory();
-    auto cursor =
-        Cursor::open((directory / (file_stem(spec) + ".cursor")).string(), spooler.spool().tail());
+    auto cursor = Cursor::open((directory / (file_stem(spec) + ".cursor")).string(),
+                               {.position = spooler.spool().tail(),
+                                .last_seq = spooler.last_seq(),
+                                .ordinal = spooler.spool().ordinal()});
     if (!cursor) return pass_on(std::move(cursor).error());
-    if ((*cursor)->last_seq == 0) (*cursor)->last_seq = spooler.last_seq();
     return std::unique_ptr<Courier>(new Courier(spec, spooler, std::move(*cursor)));
 }
 
@@ -44,7 +45,7 @@ Courier::Courier(const SinkSpec& spec, Spooler& spooler, Cursor cursor)
       reader_(spooler.spool()),
       letters_((spooler.spool().directory() / (file_stem(spec) + ".dead.jsonl")).string()),
       transport_(open_transport(spec_, stop_)),
-      sent_{cursor_->position, cursor_->last_seq, cursor_->sink_seq},
+      sent_{cursor_->position, cursor_->last_seq, cursor_->ordinal, cursor_->sink_seq},
       reached_(cursor_->position),
       reached_seq_(cursor_->last_seq) {
     reader_id_ = spooler_.attach({[this] {
@@ -82,8 +83,9 @@ SinkState Courier::state() const {
     state.name = spec_.name;
     state.target = spec_.target;
     state.format = to_string(spec_.format);
-    state.up = connected_ || why_.empty();
-    state.why = why_;
+    // The way in counts as well: a disk that takes nothing keeps events from this sink.
+    state.why = why_.empty() ? spooler_.state().why : why_;
+    state.up = state.why.empty();
     state.spool_lost = cursor_->lost;
     const auto last = spooler_.last_seq();
     state.lag = last > reached_seq_ ? last - reached_seq_ : 0;
@@ -96,10 +98,7 @@ std::optional<SinkGap> Courier::take_spool_gap() {
     const auto now = Clock::now();
     if (!why_.empty() && now - told_at_ < kTellWhileDown) return std::nullopt;
     told_at_ = now;
-    SinkGap gap{spec_.name, "spool", cursor_->lost - cursor_->told,
-                WallTime(std::chrono::nanoseconds(cursor_->lost_since_ns))};
-    cursor_->told = cursor_->lost;
-    return gap;
+    return tell_loss(*cursor_.operator->(), spec_.name, "spool");
 }
 
 bool Courier::well() const {
@@ -110,15 +109,18 @@ bool Courier::well() const {
 void Courier::note(const std::string& why) {
     const std::lock_guard lock(mutex_);
     why_ = why;
-    connected_ = why.empty();
 }
 
+// The place and what was lost in front of it, in one step: sent again, it is not counted again.
 void Courier::commit(const Place& place) {
     {
         const std::lock_guard lock(mutex_);
         cursor_->position = place.position;
         cursor_->last_seq = place.last_seq;
+        cursor_->ordinal = place.ordinal;
         cursor_->sink_seq = place.sink_seq;
+        note_loss(*cursor_.operator->(), place.lost - counted_);
+        counted_ = place.lost;
     }
     reached_ = place.position;
 }
@@ -128,39 +130,27 @@ bool Courier::over_caps(std::uint64_t position, std::int64_t wall_ns) const {
            wall_now().time_since_epoch().count() - wall_ns > spec_.spool.age.count();
 }
 
-// Counts what a step over this record means. Seqs that are missing because a segment is damaged
-// (the reader had to leave its place) are lost too; whether they would have passed the filter is
-// not known any more.
-void Courier::pass_over(const SpooledRecord& record, Place& place, std::uint64_t& lost) const {
-    const bool jumped = record.position != place.position && place.last_seq != 0;
-    if (jumped && record.seq > place.last_seq + 1) lost += record.seq - place.last_seq - 1;
-    if (filter_.passes(record.kind, record.severity)) ++place.sink_seq;
+// Records that are missing in front of this one (a damaged segment) are lost; whether they would
+// have passed the filter is not known any more.
+bool Courier::pass_over(const SpooledRecord& record, Place& place) const {
+    if (record.ordinal > place.ordinal + 1) place.lost += record.ordinal - place.ordinal - 1;
+    const bool passes = filter_.passes(record.kind, record.severity);
+    if (passes) ++place.sink_seq;
     place.position = record.next;
     place.last_seq = record.seq;
-}
-
-void Courier::count_lost(std::uint64_t lost) {
-    if (lost == 0) return;
-    const std::lock_guard lock(mutex_);
-    if (cursor_->lost == cursor_->told)
-        cursor_->lost_since_ns = wall_now().time_since_epoch().count();
-    cursor_->lost += lost;
+    place.ordinal = record.ordinal;
+    return passes;
 }
 
 // Gives up what is over the caps, oldest first; never what is on its way.
 void Courier::trim() {
     if (!flights_.empty()) return;
     auto place = sent_;
-    std::uint64_t lost = 0;
     SpooledRecord record;
     while (!stop_ && reader_.next(place.position, record, false) &&
-           over_caps(record.position, record.wall_ns)) {
-        const auto before = place.sink_seq;
-        pass_over(record, place, lost);
-        lost += place.sink_seq - before;
-    }
+           over_caps(record.position, record.wall_ns))
+        if (pass_over(record, place)) ++place.lost;
     if (place.position == sent_.position) return;
-    count_lost(lost);
     sent_ = place;
     commit(place);
 }
@@ -169,17 +159,17 @@ Courier::Batch Courier::read_batch() {
     Batch batch;
     batch.end = sent_;
     std::size_t bytes = 0;
-    std::uint64_t damaged = 0;
     SpooledRecord record;
     const auto most = transport_->batch_records();
     while (batch.records.size() < most && bytes < kBatchBytes &&
            reader_.next(batch.end.position, record)) {
-        const auto before = batch.end.sink_seq;
-        pass_over(record, batch.end, damaged);
-        if (batch.end.sink_seq == before) continue;
+        if (!pass_over(record, batch.end)) continue;
         const auto own = spec_.filtered() ? batch.end.sink_seq : 0;
         auto text = encode(spec_.format, record.line, own, spec_.redact);
-        if (!text) continue;
+        if (!text) {
+            ++batch.end.lost;
+            continue;
+        }
         bytes += text->size();
         // Fields of journald and ids of _bulk come from what this sink may see.
         auto native = spec_.redact.empty()
@@ -189,7 +179,6 @@ Courier::Batch Courier::read_batch() {
             {std::move(*text), std::move(native), record.wall_ns, record.kind, record.severity});
         batch.behind.push_back(batch.end);
     }
-    count_lost(damaged);
     return batch;
 }
 
@@ -197,8 +186,8 @@ void Courier::bury(const Batch& batch, const Sent& sent) {
     std::uint64_t unkept = 0;
     for (const auto& one : sent.rejected)
         if (!letters_.add(spec_.name, one.why, batch.records[one.index].text)) ++unkept;
-    count_lost(unkept);
     const std::lock_guard lock(mutex_);
+    note_loss(*cursor_.operator->(), unkept);
     counts_.dead += sent.rejected.size();
     counts_.sent += sent.taken - sent.rejected.size();
 }
@@ -240,7 +229,7 @@ void Courier::settle() {
 void Courier::rewind() {
     flights_.clear();
     const std::lock_guard lock(mutex_);
-    sent_ = {cursor_->position, cursor_->last_seq, cursor_->sink_seq};
+    sent_ = {cursor_->position, cursor_->last_seq, cursor_->ordinal, cursor_->sink_seq, counted_};
     reached_seq_ = sent_.last_seq;
     ++counts_.retries;
 }

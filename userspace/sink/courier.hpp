@@ -41,7 +41,9 @@ private:
     struct Place {
         std::uint64_t position = 0;
         std::uint64_t last_seq = 0;
+        std::uint64_t ordinal = 0;
         std::uint64_t sink_seq = 0;
+        std::uint64_t lost = 0;  // on the way here, since the start
     };
     struct Flight {  // sent, and not safe yet
         Place behind;
@@ -58,13 +60,13 @@ private:
     void round();
     void trim();
     [[nodiscard]] bool over_caps(std::uint64_t position, std::int64_t wall_ns) const;
-    void pass_over(const SpooledRecord& record, Place& place, std::uint64_t& lost) const;
+    // Steps over a record; whether it is for this sink.
+    [[nodiscard]] bool pass_over(const SpooledRecord& record, Place& place) const;
     [[nodiscard]] Batch read_batch();
     void deliver(const Batch& batch);
     void bury(const Batch& batch, const Sent& sent);
     void settle();
     void rewind();
-    void count_lost(std::uint64_t lost);
     [[nodiscard]] bool well() const;
     void commit(const Place& place);
     void fault(const Error& error, std::chrono::milliseconds wait);
@@ -79,7 +81,8 @@ private:
     DeadLetters letters_;
     Stop stop_{false};
     std::unique_ptr<Transport> transport_;
-    Place sent_;  // everything in front of it is sent
+    Place sent_;                 // everything in front of it is sent
+    std::uint64_t counted_ = 0;  // of what was lost on the way, what stands in the cursor
     std::deque<Flight> flights_;
     Clock::time_point not_before_{};
     Clock::time_point look_again_{};
@@ -90,7 +93,6 @@ private:
     std::condition_variable wake_;
     bool grown_ = true;
     bool reload_ = false;
-    bool connected_ = false;
     std::string why_;
     SinkState counts_;
     std::atomic<std::uint64_t> reached_{0};  // committed position, for the spool

@@ -93,7 +93,8 @@ public:
             if (auto gap = outlet.sink->take_spool_gap()) gaps.push_back(std::move(*gap));
             const auto state = outlet.sink->state();
             if (state.lost == outlet.told || !state.has_room) continue;
-            gaps.push_back({state.name, "queue", state.lost - outlet.told, outlet.loss_since});
+            gaps.push_back(
+                {state.name, "queue", state.lost - outlet.told, outlet.loss_since, state.lost});
             outlet.told = state.lost;
         }
         return gaps;

@@ -15,6 +15,7 @@ namespace portlid::sink {
 namespace {
 
 constexpr std::size_t kMostSinks = 16;  // each has a thread
+constexpr const char* kLosses = "queue.losses";
 constexpr std::uint64_t kSlack = 64ULL << 20U;
 
 Result<std::unique_ptr<Sink>> open_local(const SinkSpec& spec) {
@@ -32,7 +33,7 @@ Result<std::unique_ptr<Sink>> open_background(const SinkSpec& spec,
     if (spec.filtered()) {
         std::error_code ignored;
         std::filesystem::create_directories(directory, ignored);
-        auto opened = Cursor::open((directory / (file_stem(spec) + ".cursor")).string(), 0);
+        auto opened = Cursor::open((directory / (file_stem(spec) + ".cursor")).string(), {});
         if (!opened) return pass_on(std::move(opened).error());
         numbers.emplace(std::move(*opened));
     }
@@ -54,7 +55,10 @@ Result<std::unique_ptr<Spooler>> open_spooler(const std::vector<SinkSpec>& specs
     const auto segment = std::clamp<std::uint64_t>(least / 8, 64U << 10U, 8U << 20U);
     auto spool = Spool::open(directory, segment);
     if (!spool) return pass_on(std::move(spool).error());
-    return std::make_unique<Spooler>(std::move(*spool), most + most / 4 + kSlack, last_seq);
+    auto losses = open_losses(directory / kLosses, **spool, last_seq);
+    if (!losses) return pass_on(std::move(losses).error());
+    return std::make_unique<Spooler>(std::move(*spool), most + most / 4 + kSlack, last_seq,
+                                     kSpoolQueueBytes, std::move(*losses));
 }
 
 }  // namespace
@@ -64,7 +68,11 @@ Result<> add_sinks(FanOut& fan_out, const std::vector<SinkSpec>& specs,
     if (specs.size() > kMostSinks)
         return fail("there are more than 16 sinks", "let a collector fan out", ExitCode::Usage);
     Spooler* spooler = nullptr;
-    if (std::any_of(specs.begin(), specs.end(), [](const auto& spec) { return spec.spooled(); })) {
+    if (std::none_of(specs.begin(), specs.end(), [](const auto& spec) { return spec.spooled(); })) {
+        // Nobody wants a spool: what happens meanwhile is not missing in it later.
+        std::error_code ignored;
+        std::filesystem::remove(directory / kLosses, ignored);
+    } else {
         auto opened = open_spooler(specs, directory, fan_out.emitted());
         if (!opened) return pass_on(std::move(opened).error());
         spooler = opened->get();

@@ -42,6 +42,8 @@ struct SinkGap {
     const char* cause = "queue";  // or "spool"
     std::uint64_t count = 0;
     WallTime since;  // when the first of them was given up
+    // Of this sink and cause, ever: exact for a reader whose own gap events were given up, too.
+    std::uint64_t total = 0;
 };
 
 class Sink {

@@ -51,8 +51,8 @@ Result<> Spool::begin_segment(std::uint64_t position) {
     return {};
 }
 
-// Sizes of the segments are their extents; the last one may end in the middle of a record.
-Result<> Spool::recover() {
+// Sizes of the segments are their extents.
+Result<> Spool::list() {
     std::error_code failed;
     for (const auto& entry : std::filesystem::directory_iterator(directory_, failed)) {
         const auto name = entry.path().stem().string();
@@ -60,24 +60,39 @@ Result<> Spool::recover() {
         const auto parsed = std::from_chars(name.data(), name.data() + name.size(), begin);
         if (entry.path().extension() != kSuffix || parsed.ec != std::errc()) continue;
         std::error_code ignored;
-        segments_[begin] = begin + entry.file_size(ignored);
+        const auto size = entry.file_size(ignored);
+        segments_[begin] = begin + (ignored ? 0 : size);
     }
-    if (failed)
-        return tl::unexpected(errno_error("cannot read " + directory_.string(), failed.value()));
+    if (!failed) return {};
+    return tl::unexpected(errno_error("cannot read " + directory_.string(), failed.value()));
+}
+
+// The last record that can be read. What is torn behind it stays where it is and the next append
+// begins a segment: a place that was written twice could not be told from one that is whole.
+void Spool::find_end() {
+    SpoolReader reader(*this);
+    SpooledRecord record;
+    auto good = begin_;
+    for (auto at = segments_.rbegin(); at != segments_.rend() && ordinal_ == 0; ++at) {
+        auto position = at->first;
+        while (reader.next(position, record, false)) {
+            position = record.next;
+            ordinal_ = record.ordinal;
+        }
+        good = std::max(good, position);
+    }
+    if (good != tail_) fd_ = UniqueFd();
+}
+
+Result<> Spool::recover() {
+    if (auto listed = list(); !listed) return listed;
     if (segments_.empty()) return begin_segment(0);
     begin_ = segments_.rbegin()->first;
     tail_ = segments_.rbegin()->second;
     const auto path = path_of(begin_);
     fd_ = UniqueFd(::open(path.c_str(), O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW));
     if (!fd_.valid()) return tl::unexpected(errno_error("cannot open " + path.string(), errno));
-    SpoolReader reader(*this);
-    SpooledRecord record;
-    auto good = begin_;
-    while (reader.next(good, record, false)) good = record.next;
-    if (good != tail_ && ::ftruncate(fd_.get(), static_cast<off_t>(good - begin_)) != 0)
-        return tl::unexpected(errno_error("cannot mend " + path.string(), errno));
-    segments_[begin_] = good;
-    tail_ = good;
+    find_end();
     return {};
 }
 
@@ -95,18 +110,22 @@ Result<std::unique_ptr<Spool>> Spool::open(const std::filesystem::path& director
 
 Result<> Spool::append(std::span<const Record> records) {
     const auto at = tail();
-    if (at - begin_ >= segment_bytes_) {
+    if (at - begin_ >= segment_bytes_ || !fd_.valid()) {
         static_cast<void>(sync());
         if (auto begun = begin_segment(at); !begun) return begun;
     }
     std::string bytes;
-    for (const auto& record : records) append_record(bytes, record);
+    auto ordinal = ordinal_.load();
+    for (const auto& record : records) append_record(bytes, record, ++ordinal);
     if (auto written = write_all(fd_.get(), bytes); !written) {
-        // Half a record would end the segment for every reader.
-        if (::ftruncate(fd_.get(), static_cast<off_t>(at - begin_)) != 0)
+        // Half a record would end the segment for every reader. The next try begins a segment: what
+        // fills the disk may be this one, and only one that nothing is appended to can go.
+        const auto torn = std::move(fd_);
+        if (::ftruncate(torn.get(), static_cast<off_t>(at - begin_)) != 0)
             return tl::unexpected(errno_error("cannot mend the spool", errno));
         return written;
     }
+    ordinal_ = ordinal;
     {
         const std::lock_guard lock(mutex_);
         segments_[begin_] = at + bytes.size();

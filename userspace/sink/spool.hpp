@@ -2,15 +2,17 @@
 // The durable spool: append-only segments in one directory, read by any number of cursors.
 //
 // A segment is named by the position of its first byte in the endless stream of records, so a
-// position says which file and where. Record: magic, length, CRC-32 of all that follows, seq, wall
-// time, kind, severity, then the native line. A record that is torn (power loss) or damaged ends
-// its segment: reading goes on with the next one, and the missing seqs are counted.
+// position says which file and where; no place is written twice. Record: magic, length, CRC-32 of
+// all that follows, kind, severity, seq, ordinal, wall time, then the native line. A record that is
+// torn (power loss) or damaged ends its segment: reading goes on with the next one, and the
+// ordinals tell how many are missing.
 //
 // One thread appends, others read; every function may be called from any thread.
 // Durability: appended records are in the kernel at once (they survive kill -9); fdatasync follows
 // within a second, and before a segment is closed. A power loss costs at most that second.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -31,6 +33,7 @@ struct SpooledRecord {
     std::uint64_t position = 0;
     std::uint64_t next = 0;  // the position behind it
     std::uint64_t seq = 0;
+    std::uint64_t ordinal = 0;  // the how-manieth record of this spool, from 1, without holes
     std::int64_t wall_ns = 0;
     event::Kind kind = event::Kind::SensorHeartbeat;
     event::Severity severity = event::Severity::Info;
@@ -39,7 +42,7 @@ struct SpooledRecord {
 
 class Spool {
 public:
-    // Makes the directory (0700); cuts a torn end off the last segment. `segment_bytes`: when the
+    // Makes the directory (0700). Behind a torn end a new segment begins. `segment_bytes`: when the
     // next one begins.
     [[nodiscard]] static Result<std::unique_ptr<Spool>> open(const std::filesystem::path& directory,
                                                              std::uint64_t segment_bytes);
@@ -50,6 +53,11 @@ public:
 
     [[nodiscard]] std::uint64_t head() const;  // position of the oldest record
     [[nodiscard]] std::uint64_t tail() const { return tail_.load(std::memory_order_acquire); }
+    // Of the last record that can be read; 0 when there is none.
+    [[nodiscard]] std::uint64_t ordinal() const { return ordinal_; }
+    // What was appended once and is gone (forgotten, or not readable any more) keeps its ordinals:
+    // the count goes on behind them. Before the first append.
+    void count_on_from(std::uint64_t ordinal) { ordinal_ = std::max(ordinal_.load(), ordinal); }
     [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
     // Forgets whole segments in front of `position`.
     void forget(std::uint64_t position);
@@ -65,6 +73,8 @@ private:
     // The segment that holds `position`, or the first behind it; [begin, end).
     [[nodiscard]] std::pair<std::uint64_t, std::uint64_t> extent(std::uint64_t position) const;
     [[nodiscard]] Result<> recover();
+    [[nodiscard]] Result<> list();
+    void find_end();
 
     std::filesystem::path directory_;
     std::uint64_t segment_bytes_;
@@ -73,6 +83,7 @@ private:
     UniqueFd fd_;                                      // of the last one; the appender's
     std::uint64_t begin_ = 0;
     std::atomic<std::uint64_t> tail_{0};
+    std::atomic<std::uint64_t> ordinal_{0};
 };
 
 // Reads on from a position; keeps the segment it reads open, so that forgetting it does no harm.
@@ -80,7 +91,7 @@ class SpoolReader {
 public:
     explicit SpoolReader(const Spool& spool) : spool_(spool) {}
     // The next record at or behind `position`, or none when there is no more (yet). What could not
-    // be read on the way is skipped; the caller sees it by the seqs.
+    // be read on the way is skipped; the caller sees it by the ordinals.
     [[nodiscard]] bool next(std::uint64_t position, SpooledRecord& into, bool with_line = true);
 
 private:

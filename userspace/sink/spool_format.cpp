@@ -9,7 +9,7 @@ namespace portlid::sink {
 
 namespace {
 
-constexpr std::uint32_t kMagic = 0x31534c50;  // "PLS1"
+constexpr std::uint32_t kMagic = 0x32534c50;  // "PLS2"
 constexpr auto kKinds = static_cast<std::uint8_t>(event::Kind::SensorHeartbeat) + 1;
 constexpr auto kSeverityCount = static_cast<std::uint8_t>(event::Severity::Critical) + 1;
 
@@ -21,6 +21,7 @@ struct Header {
     std::uint8_t severity;
     std::uint16_t unused;
     std::uint64_t seq;
+    std::uint64_t ordinal;
     std::int64_t wall_ns;
 };
 static_assert(sizeof(Header) == kRecordHeader);
@@ -42,7 +43,7 @@ Header header_of(std::string_view bytes) {
 
 }  // namespace
 
-void append_record(std::string& bytes, const Record& record) {
+void append_record(std::string& bytes, const Record& record, std::uint64_t ordinal) {
     const auto line = std::string_view(*record.line).substr(0, kMaxLine);
     Header header{.magic = kMagic,
                   .length = static_cast<std::uint32_t>(line.size()),
@@ -51,6 +52,7 @@ void append_record(std::string& bytes, const Record& record) {
                   .severity = static_cast<std::uint8_t>(record.severity),
                   .unused = 0,
                   .seq = record.seq,
+                  .ordinal = ordinal,
                   .wall_ns = record.time.time_since_epoch().count()};
     header.crc = checksum(header, line);
     bytes.append(reinterpret_cast<const char*>(&header), sizeof header);
@@ -72,6 +74,7 @@ bool read_record(std::string_view whole, SpooledRecord& into, bool with_line) {
         header.severity >= kSeverityCount || header.crc != checksum(header, line))
         return false;
     into.seq = header.seq;
+    into.ordinal = header.ordinal;
     into.wall_ns = header.wall_ns;
     into.kind = static_cast<event::Kind>(header.kind);
     into.severity = static_cast<event::Severity>(header.severity);

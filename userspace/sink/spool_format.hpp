@@ -11,10 +11,10 @@
 
 namespace portlid::sink {
 
-inline constexpr std::size_t kRecordHeader = 32;
+inline constexpr std::size_t kRecordHeader = 40;
 inline constexpr std::size_t kMaxLine = 1U << 20U;
 
-void append_record(std::string& bytes, const Record& record);
+void append_record(std::string& bytes, const Record& record, std::uint64_t ordinal);
 // The length of the line behind a header; none when this is no header.
 [[nodiscard]] std::optional<std::size_t> record_length(std::string_view header);
 // False when the checksum or a word in it is wrong.

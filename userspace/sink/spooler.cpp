@@ -6,16 +6,20 @@
 namespace portlid::sink {
 
 namespace {
-constexpr std::size_t kChunk = 512;  // records in one write
+// In one write; what a segment may be longer than it should.
+constexpr std::size_t kChunk = 512;
+constexpr std::size_t kChunkBytes = 64U << 10U;
 constexpr std::chrono::seconds kSyncAfter{1};
 constexpr std::chrono::seconds kTryAgain{1};
 }  // namespace
 
 Spooler::Spooler(std::unique_ptr<Spool> spool, std::uint64_t disk_cap_bytes, std::uint64_t last_seq,
-                 std::size_t queue_bytes)
+                 std::size_t queue_bytes, std::optional<Cursor> losses)
     : spool_(std::move(spool)),
       disk_cap_(disk_cap_bytes),
       limit_(queue_bytes),
+      kept_losses_(std::move(losses)),
+      losses_(kept_losses_ ? kept_losses_->operator->() : &own_losses_),
       last_seq_(last_seq) {
     thread_ = std::thread([this] { run(); });
 }
@@ -38,7 +42,7 @@ void Spooler::push(const Record& record) {
     {
         const std::lock_guard lock(mutex_);
         if (!fits(record)) {
-            if (state_.lost == told_) loss_since_ = wall_now();
+            note_loss(*losses_, 1);
             ++state_.lost;
             return;
         }
@@ -59,10 +63,23 @@ Spooler::State Spooler::state() const {
 // Told when there is room for the word about it, so that it does not get lost as well.
 std::optional<SinkGap> Spooler::take_gap() {
     const std::lock_guard lock(mutex_);
-    if (state_.lost == told_ || bytes_ > limit_ / 2) return std::nullopt;
-    SinkGap gap{"spool", "queue", state_.lost - told_, loss_since_};
-    told_ = state_.lost;
-    return gap;
+    if (losses_->lost == losses_->told || bytes_ > limit_ / 2) return std::nullopt;
+    return tell_loss(*losses_, "spool", "queue");
+}
+
+// What was numbered since the spool began and is no record of it was lost on the way. `last_seq` of
+// the page: of the last event in front of the spool's first. Where the sequence began anew, so does
+// that.
+Result<Cursor> open_losses(const std::string& path, Spool& spool, std::uint64_t last_seq) {
+    const auto begun = last_seq > spool.ordinal() ? last_seq - spool.ordinal() : 0;
+    auto losses = Cursor::open(path, {.last_seq = begun});
+    if (!losses) return losses;
+    CursorPage& page = *losses->operator->();
+    spool.count_on_from(page.ordinal);
+    const auto all = page.last_seq + spool.ordinal() + page.lost;
+    if (last_seq > all) note_loss(page, last_seq - all);
+    if (last_seq < all) page.last_seq = last_seq - spool.ordinal() - page.lost;
+    return losses;
 }
 
 void Spooler::flush(std::chrono::milliseconds limit) {
@@ -78,7 +95,10 @@ int Spooler::attach(Reader reader) {
 
 void Spooler::detach(int id) {
     const std::lock_guard lock(readers_mutex_);
-    readers_.erase(id);
+    const auto found = readers_.find(id);
+    if (found == readers_.end()) return;
+    left_at_ = std::min(left_at_, found->second.position());
+    readers_.erase(found);
 }
 
 // Wakes the readers, and forgets what all of them have behind them.
@@ -90,13 +110,16 @@ void Spooler::tidy() {
             reader.wake();
             oldest = std::min(oldest, reader.position());
         }
+        oldest = std::min(oldest, left_at_);
     }
     spool_->forget(oldest);
 }
 
 // The queue is unlocked while the disk works. False: the disk did not take it.
 bool Spooler::append_some(std::unique_lock<std::mutex>& lock) {
-    const auto count = std::min(queue_.size(), kChunk);
+    std::size_t count = 0;
+    for (std::size_t bytes = 0; count < std::min(queue_.size(), kChunk) && bytes < kChunkBytes;)
+        bytes += queue_[count++].line->size();
     const std::vector<Record> some(queue_.begin(),
                                    queue_.begin() + static_cast<std::ptrdiff_t>(count));
     lock.unlock();
@@ -106,6 +129,7 @@ bool Spooler::append_some(std::unique_lock<std::mutex>& lock) {
     else
         done = spool_->append(some);
     if (done) last_seq_ = some.back().seq;
+    losses_->ordinal = spool_->ordinal();
     tidy();
     lock.lock();
     state_.why = done ? std::string() : done.error().message;

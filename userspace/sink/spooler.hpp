@@ -3,6 +3,9 @@
 // of its own. Behind a slow or full disk they wait in memory, up to a cap; beyond it the newest is
 // given up and counted. The last quarter of the room is not for packet verdicts: a scan cannot push
 // out a bind.
+//
+// The count is exact across kill -9: every numbered event is a record of the spool or was lost in
+// front of it, so that a start finds what a dead process had in its memory.
 #pragma once
 
 #include <condition_variable>
@@ -13,6 +16,7 @@
 #include <optional>
 #include <thread>
 
+#include "sink/cursor.hpp"
 #include "sink/sink.hpp"
 #include "sink/spool.hpp"
 
@@ -29,9 +33,10 @@ public:
         std::uint64_t bytes = 0;  // on disk
     };
 
-    // `last_seq`: of the last event before this start.
+    // `last_seq`: of the last event before this start. `losses`: where the count stands across
+    // starts; without it the count is this run's.
     Spooler(std::unique_ptr<Spool> spool, std::uint64_t disk_cap_bytes, std::uint64_t last_seq = 0,
-            std::size_t queue_bytes = kSpoolQueueBytes);
+            std::size_t queue_bytes = kSpoolQueueBytes, std::optional<Cursor> losses = {});
     ~Spooler();  // what waits goes to the disk, if it takes it
     Spooler(const Spooler&) = delete;
     Spooler& operator=(const Spooler&) = delete;
@@ -51,6 +56,7 @@ public:
         std::function<std::uint64_t()> position;
     };
     [[nodiscard]] int attach(Reader reader);
+    // One that leaves keeps its place: what it has not read waits for its next start.
     void detach(int id);
 
 private:
@@ -68,15 +74,21 @@ private:
     std::deque<Record> queue_;
     std::size_t bytes_ = 0;
     State state_;
-    std::uint64_t told_ = 0;
-    WallTime loss_since_;
+    std::optional<Cursor> kept_losses_;
+    CursorPage own_losses_{};
+    CursorPage* losses_;  // of these two
     bool stop_ = false;
     bool dirty_ = false;
     std::atomic<std::uint64_t> last_seq_{0};
     std::mutex readers_mutex_;
     std::map<int, Reader> readers_;
+    std::uint64_t left_at_ = ~0ULL;  // the furthest back of those that left
     int next_reader_ = 0;
     std::thread thread_;
 };
+
+// Opens the file of losses and adds what was numbered and never came into the spool.
+[[nodiscard]] Result<Cursor> open_losses(const std::string& path, Spool& spool,
+                                         std::uint64_t last_seq);
 
 }  // namespace portlid::sink

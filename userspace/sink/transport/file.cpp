@@ -20,18 +20,13 @@ public:
         return {};
     }
 
-    // Every line is in the kernel or was never begun: a fault takes back what waits.
     Sent send(std::span<const Outgoing> batch) override {
         Sent sent;
         for (const auto& record : batch) {
-            Record line;
-            line.line = std::make_shared<const std::string>(record.text);
-            if (file_->state().lag == 0) file_->write(line);
-            file_->pump();
-            const auto state = file_->state();
-            if (state.lag != 0) {
-                sent.fault =
-                    Error{spec_.target + ": " + state.why, "free some space", ExitCode::Failed, 0};
+            if (!put(record.text)) {
+                const auto why = file_->state().why;
+                sent.fault = Error{spec_.target + ": " + (why.empty() ? "nobody reads it" : why),
+                                   "free some space, or start what reads it", ExitCode::Failed, 0};
                 return sent;
             }
             ++sent.taken;
@@ -46,8 +41,30 @@ public:
     }
 
 private:
+    // Whether the whole line is in the kernel. One that a fault left half written is finished
+    // before any other, also when the spool has given it up meanwhile.
+    bool put(const std::string& text) {
+        const bool begun = begun_ == text;
+        if (!finished()) return false;
+        if (!begun) {
+            Record line;
+            line.line = std::make_shared<const std::string>(text);
+            begun_ = text;
+            file_->write(line);
+            if (!finished()) return false;
+        }
+        begun_.clear();
+        return true;
+    }
+
+    bool finished() {
+        if (file_->state().lag != 0) file_->pump();
+        return file_->state().lag == 0;
+    }
+
     const SinkSpec spec_;
     std::unique_ptr<Sink> file_;
+    std::string begun_;
 };
 
 }  // namespace
