@@ -38,7 +38,13 @@ when() { systemctl show -p ActiveEnterTimestampMonotonic --value "$1"; }
 links() { find /sys/fs/bpf/portlid/*/links | sort; }
 serve_ssh() { busybox nc -ll -p 22 -e cat & }
 
-installed() { apt-get install -y $here/portlid.deb && wait_until 60 active && status_has '"effective":"monitor"'; }
+installed() {
+    apt-get install -y $here/portlid.deb
+    wait_until 120 active && status_has '"effective":"monitor"' && return 0
+    systemctl status --no-pager -l portlid
+    journalctl --no-pager -o cat -n 40 -u portlid
+    return 1
+}
 container() {
     docker import -c 'CMD ["/bin/httpd","-f","-p","80","-h","/www"]' $here/tiny.tar tiny:1 &&
         docker run -d --name web --restart always -p 8080:80 tiny:1 &&
@@ -48,7 +54,7 @@ exposed() { portlid ports | tee /dev/stderr | grep 8080 | grep -q EXPOSED; }
 confined() {
     systemd-analyze security --threshold=30 --no-pager portlid | tail -n 1
     [ "${PIPESTATUS[0]}" = 0 ] || return 1
-    grep -E 'CapEff|Seccomp:' "/proc/$(pid)/status"
+    active && grep -E 'CapEff|Seccomp:' "/proc/$(pid)/status" || return 1
     grep -q 'Seccomp:.2' "/proc/$(pid)/status" && grep -qi 'CapEff:.*000000c000281004' "/proc/$(pid)/status"
 }
 enforce() {
