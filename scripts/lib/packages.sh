@@ -8,7 +8,7 @@ BUILD_PACKAGES=(
     g++ cmake ninja-build pkgconf clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev
     libyaml-cpp-dev nlohmann-json3-dev libcurl4-openssl-dev libmicrohttpd-dev libmnl-dev
     libspdlog-dev libfmt-dev libcli11-dev libexpected-dev libexpat1-dev libsqlite3-dev
-    libssl-dev iproute2
+    libssl-dev libcap-ng-dev iproute2
 )
 TEST_PACKAGES=(
     libgtest-dev libgmock-dev clang-format clang-tidy libclang-rt-14-dev shellcheck git ca-certificates ccache
@@ -16,6 +16,7 @@ TEST_PACKAGES=(
     tcpdump ethtool netcat-openbsd qemu-system-x86 cpio kmod util-linux openssl traceroute xdp-tools
     python3-yaml python3-jsonschema fail2ban
     rsyslog rsyslog-openssl rsyslog-pgsql postgresql systemd-journal-remote prometheus
+    scdoc dpkg-dev lintian man-db libseccomp2 systemd debootstrap
 )
 # Node.js from elsewhere brings its own npm and refuses Debian's package of that name.
 command -v npm >/dev/null || TEST_PACKAGES+=(npm)

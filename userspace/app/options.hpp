@@ -40,6 +40,9 @@ struct RunOptions {
     std::vector<std::string> docker;  // engine endpoints; empty: config, else docker.sock if there
     bool no_docker = false;           // --docker none
 
+    bool last_good =
+        false;  // --last-good: a policy that cannot be loaded is no reason not to start
+
     bool once = false;  // attach, sweep, hand the table to on_ports, detach, return
     OnExit on_exit = OnExit::Detach;
     bool show_ports = false;  // also hand the first table to on_ports when the sensor is ready

@@ -31,6 +31,26 @@ Result<Candidate> Rollout::kept(std::uint64_t number) const {
     return policies_.read(store_->file_of(number));
 }
 
+// A boot with a broken file is a worse moment to have no policy than to have yesterday's.
+Result<Candidate> Rollout::file_or_last_good() {
+    auto file = policies_.read(policies_.file());
+    const auto* last = store_->confirmed_before(~0ULL);
+    if (file || !options_.last_good || last == nullptr) return file;
+    auto good = kept(last->number);
+    if (!good) return file;
+    good->text_hash = last->text_hash;
+    good->file = policies_.file();
+    const auto instead = "generation " + std::to_string(last->number) + " is used instead";
+    spdlog::error("{}; {}", file.error().message, instead);
+    to_tell_.push_back([this, why = file.error().message, instead] {
+        emitter_->emit(
+            event::Kind::PolicyRejected,
+            event::policy_rejected_body(emitter_->origin(), policies_.file().string(),
+                                        {{policies_.file().string(), 0, 0, why, instead}}));
+    });
+    return good;
+}
+
 Result<> Rollout::read() {
     auto store = rollout::Store::open(options_.state_dir);
     if (!store) {
@@ -50,7 +70,7 @@ Result<> Rollout::read() {
     store_.emplace(std::move(*store));
     auto& state = store_->state();
     rollout::drop_ended(state.overlays, boot_now());
-    auto file = policies_.read(policies_.file());
+    auto file = file_or_last_good();
     if (!file) return pass_on(file.error());
     if (state.pending && state.pending->deadline <= boot_now())
         expire_pending("its time to be confirmed passed while no sensor ran");

@@ -102,6 +102,7 @@ private:
     [[nodiscard]] Result<> install(const std::filesystem::path& from);
     [[nodiscard]] Result<> check_installable(const Candidate& candidate) const;
     [[nodiscard]] Result<Candidate> kept(std::uint64_t number) const;
+    [[nodiscard]] Result<Candidate> file_or_last_good();
     [[nodiscard]] Result<bool> lift(const Cidr& source);
     [[nodiscard]] std::vector<Cidr> banned_for(const std::optional<std::string>& reason) const;
     void restore_bans();

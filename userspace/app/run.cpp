@@ -3,7 +3,6 @@
 #include "app/run.hpp"
 
 #include <malloc.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 
@@ -23,6 +22,7 @@
 #include "app/start.hpp"
 #include "app/status.hpp"
 #include "app/verdicts.hpp"
+#include "kernel/capabilities.hpp"
 
 namespace portlid::app {
 
@@ -115,6 +115,7 @@ Result<> Running::attach() {
         !begun)
         return begun;
     say_seed_problem();
+    say_weaknesses(*emitter);
     if (auto filled = coverage->fill_tables(); !filled) return filled;
     if (!options.sockets_only)
         if (auto seeded = seed_flows(*sensor); !seeded) return seeded;
@@ -301,6 +302,10 @@ Result<> Running::serve(Loop& loop) {
                                 });
             !r)
             return r;
+        if (const auto period = watchdog_period()) {
+            auto r = loop.every(*period, [] { notify_manager("WATCHDOG=1"); });
+            if (!r) return r;
+        }
         return loop.every(kHeartbeat, [this] { emitter->heartbeat(hooks_json(sensor->hooks())); });
     }();
     if (!watched) return watched;
@@ -344,19 +349,12 @@ void Running::leave() {
     if (!keep) sensor->detach_all();
 }
 
-// Messages go to stderr, stdout belongs to the events. Under a service manager the journal has
-// the time already.
-void open_log() {
-    auto log = std::make_shared<spdlog::logger>(
-        "portlid", std::make_shared<spdlog::sinks::stderr_color_sink_st>());
-    log->set_pattern("portlid: %^%l%$: %v");
-    spdlog::set_default_logger(std::move(log));
-}
-
 }  // namespace
 
 Result<> run(const RunOptions& options) {
     open_log();
+    if (auto given_up = kernel::drop_capabilities(); !given_up)
+        spdlog::warn("{}", given_up.error().message);
     // Few threads, small heaps: one arena is enough and keeps the resident set flat.
     ::mallopt(M_ARENA_MAX, 1);
     // The start fills and frees big tables: faulting in fresh pages each time is what costs.
@@ -367,8 +365,9 @@ Result<> run(const RunOptions& options) {
     if (!loop) return pass_on(loop.error());
     Running running(options);
     // Before any thread starts, so that every thread leaves the signals to the loop.
-    auto signals = loop->on_signals({SIGTERM, SIGINT, SIGHUP}, [&](int number) {
+    auto signals = loop->on_signals({SIGTERM, SIGINT, SIGHUP, SIGUSR1}, [&](int number) {
         if (number == SIGHUP) return running.reload();
+        if (number == SIGUSR1) return running.emitter->sinks().reopen();
         running.stop_reason = number == SIGINT ? "SIGINT" : "SIGTERM";
         loop->stop();
     });

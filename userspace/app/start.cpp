@@ -2,10 +2,13 @@
 #include "app/start.hpp"
 
 #include <fcntl.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
 #include <sys/file.h>
 
 #include <cerrno>
 
+#include "kernel/capabilities.hpp"
 #include "sink/sink.hpp"
 
 namespace portlid::app {
@@ -23,6 +26,13 @@ Result<> make_directory(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+void open_log() {
+    auto log = std::make_shared<spdlog::logger>(
+        "portlid", std::make_shared<spdlog::sinks::stderr_color_sink_st>());
+    log->set_pattern("portlid: %^%l%$: %v");
+    spdlog::set_default_logger(std::move(log));
+}
 
 Result<UniqueFd> lock_runtime(const std::filesystem::path& directory) {
     if (auto made = make_directory(directory); !made) return pass_on(made.error());
@@ -54,6 +64,18 @@ Result<std::unique_ptr<Emitter>> open_emitter(const RunOptions& options, const C
     auto losses = sink::Cursor::open((options.state_dir / "ring.losses").string(), {});
     if (!losses) return pass_on(losses.error());
     return std::make_unique<Emitter>(std::move(*sinks), std::move(*losses));
+}
+
+void say_weaknesses(Emitter& emitter) {
+    const auto effective = kernel::effective_capabilities();
+    if (!effective) return;
+    for (const auto& why : kernel::weaker_without(*effective)) {
+        spdlog::warn("{}", why);
+        emitter.emit(event::Kind::SensorDegraded,
+                     event::sensor_degraded_body(
+                         emitter.origin(), "capabilities", why,
+                         "give it to the sensor, or accept that; `portlid doctor` tells more"));
+    }
 }
 
 }  // namespace portlid::app

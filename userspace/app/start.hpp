@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a start opens before anything of the kernel: the runtime directory's lock, the sinks.
+// What a start opens before anything of the kernel: the log, the runtime directory's lock, the
+// sinks.
 #pragma once
 
 #include <filesystem>
@@ -13,6 +14,10 @@
 
 namespace portlid::app {
 
+// Messages go to stderr, stdout belongs to the events. Under a service manager the journal has
+// the time already.
+void open_log();
+
 // One sensor a runtime directory, also while it is starting: the lock lives as long as the
 // descriptor. Makes the directory.
 [[nodiscard]] Result<UniqueFd> lock_runtime(const std::filesystem::path& directory);
@@ -21,5 +26,8 @@ namespace portlid::app {
 // directory, which it makes.
 [[nodiscard]] Result<std::unique_ptr<Emitter>> open_emitter(const RunOptions& options,
                                                             const Config& config);
+
+// A capability that is not held and without which less is seen: warned about, and an event.
+void say_weaknesses(Emitter& emitter);
 
 }  // namespace portlid::app

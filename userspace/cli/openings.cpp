@@ -67,7 +67,7 @@ Result<ExitCode> show_sets(Context& context, const SetFlags& flags) {
 
 void add_change_set(CLI::App& parent, Context& context, const char* name, const char* summary) {
     auto& verb = add_verb(parent, context,
-                          {name, "", summary,
+                          {name, "Subcommands", summary,
                            "  sudo portlid set add home 203.0.113.9 --for 7d\n"
                            "  sudo portlid set del home 203.0.113.9"});
     const auto flags = std::make_shared<SetFlags>();
@@ -105,8 +105,8 @@ void add_openings(CLI::App& root, Context& context) {
     sets.require_subcommand(1);
     add_change_set(sets, context, "add", "Put an address into a set");
     add_change_set(sets, context, "del", "Take an address out of a set");
-    auto& show =
-        add_verb(sets, context, {"show", "", "What sets hold now", "  portlid set show office"});
+    auto& show = add_verb(
+        sets, context, {"show", "Subcommands", "What sets hold now", "  portlid set show office"});
     const auto which = std::make_shared<SetFlags>();
     show.add_option("NAME", which->name, "The set (default: all)");
     show.callback([which, &context] {

@@ -118,6 +118,8 @@ void add_choices(CLI::App& verb, Words& words) {
         ->type_name("ENDPOINT")
         ->allow_extra_args(false)
         ->multi_option_policy(many);
+    verb.add_flag("--last-good", options.last_good,
+                  "Start with the last confirmed policy when the file cannot be loaded");
     verb.add_flag("--once", options.once, "Attach, look, print the ports, detach, exit");
     verb.add_flag("--show-ports", options.show_ports, "Print the ports when ready (to stderr)");
 }

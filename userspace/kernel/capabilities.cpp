@@ -29,6 +29,23 @@ std::vector<std::string> missing_capabilities(std::uint64_t effective) {
     return missing;
 }
 
+std::vector<std::string> weaker_without(std::uint64_t effective) {
+    std::vector<std::string> sentences;
+    if (!has(effective, CAP_SYS_ADMIN))
+        sentences.emplace_back(
+            "CAP_SYS_ADMIN is not held: sockets in other network namespaces stay unseen until they "
+            "are bound anew, and what an earlier run had in force cannot be adopted");
+    if (!has(effective, CAP_SYS_PTRACE))
+        sentences.emplace_back(
+            "CAP_SYS_PTRACE is not held: who holds a port stays unknown where the process is not "
+            "root's");
+    if (!has(effective, CAP_DAC_READ_SEARCH))
+        sentences.emplace_back(
+            "CAP_DAC_READ_SEARCH is not held: open sockets of other users' processes stay without "
+            "a holder");
+    return sentences;
+}
+
 Result<std::uint64_t> effective_capabilities(const std::filesystem::path& status) {
     auto text = read_file(status, 65536);
     if (!text) return pass_on(std::move(text.error()), "capabilities");

@@ -46,13 +46,14 @@ Check check_capabilities() {
         missing += (missing.empty() ? "" : ", ") + name;
     if (!missing.empty())
         return {"capabilities", CheckState::Missing, "this process lacks " + missing, kSudo};
-    constexpr unsigned kSysAdmin = 21;
-    if ((*effective >> kSysAdmin & 1U) == 0)
-        return {"capabilities", CheckState::Degraded,
-                "CAP_SYS_ADMIN is not held: sockets in other network namespaces stay unseen until "
-                "they are bound anew",
-                "add CAP_SYS_ADMIN, or accept that"};
-    return ok("capabilities", "CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_ADMIN are held");
+    const auto weaker = weaker_without(*effective);
+    if (weaker.empty())
+        return ok("capabilities",
+                  "CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE and "
+                  "CAP_DAC_READ_SEARCH are held");
+    std::string why;
+    for (const auto& sentence : weaker) why += (why.empty() ? "" : "; ") + sentence;
+    return {"capabilities", CheckState::Degraded, why, "give them to it, or accept that"};
 }
 
 Check check_btf() {
