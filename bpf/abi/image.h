@@ -43,8 +43,8 @@ struct decision {
 ABI_SIZE(struct decision, 8);
 
 // What a decision depends on beyond the packet. Index 0 of image.conditions is never used.
-// A limit refuses the new_flows-th try (pure SYN) of a source within period_ns and later ones
-// until period_ns pass without a try; see lib/limit.h for stride and slots.
+// A limit refuses the new_flows-th try (pure SYN) of a source within period_ns, counting refused
+// tries twice, as `ufw limit` does; see lib/limit.h for stride and slots.
 // An owner holds while everybody who sits on the packet's port is proven to be that owner; see
 // lib/owner.h.
 #define CONDITION_LIMIT 1u
@@ -53,7 +53,7 @@ struct condition {
     __u64 key;        // of the service and its rate, or of the owner: the same across generations
     __u64 period_ns;  // at most MAX_LIMIT_PERIOD_NS
     __u32 new_flows;  // 1..MAX_LIMIT_FLOWS
-    __u16 stride;     // one try in so many is remembered with its time
+    __u16 stride;     // one stamp in so many is remembered with its time
     __u16 slots;      // 1..LIMIT_STAMPS times are remembered
     __u16 otherwise;  // the decision when this does not hold; never 0
     __u16 then;       // the decision when it holds; 0 = the one that carries this condition

@@ -130,12 +130,12 @@ ABI_SIZE(struct ban, 32);
 #define LIMIT_SETS 4096u
 #define LIMIT_WAYS 4u
 #define LIMIT_STAMPS 11u
-#define LIMIT_BLOCKED 0x80000000u
+#define LIMIT_REFUSED_LAST 0x80000000u
 struct limit_cell {
     __u64 key;              // the whole hash; 0 = never used
-    __u64 expires_boot_ns;  // last try + period: from then on the source is forgotten
-    __u32 tries;            // since the cell was taken; LIMIT_BLOCKED = refused until it expires
-    __u32 stamps_ms[LIMIT_STAMPS];  // boot time of every stride-th try, a ring
+    __u64 expires_boot_ns;  // last try + period + 1 ms: from then on the source is forgotten
+    __u32 tries;            // stamps left, two a refused one; LIMIT_REFUSED_LAST: the last one was
+    __u32 stamps_ms[LIMIT_STAMPS];  // boot time of every stride-th stamp, a ring
 };
 ABI_SIZE(struct limit_cell, 64);
 struct limit_set {
@@ -144,7 +144,7 @@ struct limit_set {
 #else
     __u32 lock;
 #endif
-    __u32 overflow_count;  // let through since overflow_since while all cells were blocked
+    __u32 overflow_count;  // let through since overflow_since while no cell could be taken
     __u64 overflow_since_boot_ns;
     struct limit_cell cells[LIMIT_WAYS];
 };

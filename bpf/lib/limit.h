@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// `limit: N/period`: the N-th try (pure SYN) of a source within the period, and every later one
-// until a whole period passes without a try, is refused. The same code in the kernel (under the
-// set's lock) and natively.
+// `limit: N/period`, as `ufw limit` counts (netfilter's xt_recent: --set, then --update --seconds
+// --hitcount): every try (pure SYN) of a source leaves a stamp, a refused one leaves a second. A
+// try is refused when it and the N - 1 stamps before it lie within one period. The same code in
+// the kernel (under the set's lock) and natively.
 //
 // A fixed table of LIMIT_SETS sets of LIMIT_WAYS cells; the set is chosen by a keyed hash, so an
-// attacker cannot aim at one. When a set is full, the newcomer takes an expired cell, else the
-// unblocked one with the fewest tries (whose source is forgotten: its count starts again). Blocked
-// sources are never forgotten early; when all cells of a set are blocked, newcomers to it share one
-// fixed-window budget of N - 1 flows a period: neither let in at will nor shut out.
+// attacker cannot aim at one. When a set is full, the newcomer takes an expired cell, else that
+// with the fewest stamps among those whose last try passed (whose source is forgotten: its count
+// starts again). A source whose last try was refused is never forgotten early; when all cells of a
+// set are such, newcomers to it share one fixed-window budget of N - 1 flows a period: neither let
+// in at will nor shut out.
 //
-// A cell remembers the times of every stride-th try in a ring of `slots`. The compiler chooses
+// A cell remembers the times of every stride-th stamp in a ring of `slots`. The compiler chooses
 // stride 1 up to N = 12: exact. Beyond, up to stride - 1 tries more than N - 1 may pass.
 #pragma once
 
@@ -19,7 +21,7 @@
 
 #define LIMIT_REFUSED 1
 #define LIMIT_FORGOT 2   // a live source lost its cell to this one
-#define LIMIT_CROWDED 4  // all cells of the set are blocked; the shared budget decided
+#define LIMIT_CROWDED 4  // no cell of the set may be taken; the shared budget decided
 #define NS_PER_MS 1000000ull
 
 // SipHash-1-3 of the three words (source, source, rule); never 0.
@@ -35,9 +37,9 @@ static __always_inline __u64 limit_key(const struct limit_seed* seed, const stru
     return siphash_end(&state, 24);
 }
 
-// The source's cell, else the one it may take; LIMIT_WAYS when all are blocked.
+// The source's cell, else the one it may take; LIMIT_WAYS when none may be taken.
 static __always_inline __u32 pick_cell(const struct limit_set* set, __u64 key, __u64 now_ns) {
-    __u32 best = LIMIT_WAYS, least = LIMIT_BLOCKED;
+    __u32 best = LIMIT_WAYS, least = LIMIT_REFUSED_LAST;
     for (__u32 way = 0; way < LIMIT_WAYS; way++) {
         const struct limit_cell* cell = &set->cells[way];
         __u32 tries = now_ns >= cell->expires_boot_ns ? 0 : cell->tries;
@@ -50,30 +52,41 @@ static __always_inline __u32 pick_cell(const struct limit_set* set, __u64 key, _
     return best;
 }
 
-// 1 = the try that made `tries` of them before this one is one too many.
+// 1 = the stamp that lies N - 1 before this try is no older than the period.
 static __always_inline int is_too_many(const struct limit_cell* cell, const struct condition* rule,
                                        __u32 now_ms) {
     __u32 enough = rule->new_flows - 1, slot;
-    if (!enough || cell->tries & LIMIT_BLOCKED) return 1;
+    if (!enough) return 1;
     if (cell->tries < enough) return 0;
     slot = (cell->tries - enough) / rule->stride % rule->slots;
     if (slot >= LIMIT_STAMPS) return 0;
-    return now_ms - cell->stamps_ms[slot] < (__u32)(rule->period_ns / NS_PER_MS);
+    return now_ms - cell->stamps_ms[slot] <= (__u32)(rule->period_ns / NS_PER_MS);
+}
+
+static __always_inline void leave_stamp(struct limit_cell* cell, const struct condition* rule,
+                                        __u32 now_ms) {
+    __u32 round = (__u32)rule->stride * rule->slots;
+    __u32 slot = cell->tries / rule->stride % rule->slots;
+    if (cell->tries % rule->stride == 0 && slot < LIMIT_STAMPS) cell->stamps_ms[slot] = now_ms;
+    cell->tries++;
+    // Whole rounds of the ring less: the places of the others stay what they were.
+    if (cell->tries >= LIMIT_REFUSED_LAST / 2)
+        cell->tries -= LIMIT_REFUSED_LAST / 4 / round * round;
 }
 
 static __always_inline int try_in_cell(struct limit_cell* cell, const struct condition* rule,
                                        __u64 now_ns) {
-    __u32 now_ms = (__u32)(now_ns / NS_PER_MS), slot;
+    __u32 now_ms = (__u32)(now_ns / NS_PER_MS);
+    int refused;
+    cell->tries &= ~LIMIT_REFUSED_LAST;
     if (now_ns >= cell->expires_boot_ns) cell->tries = 0;
-    cell->expires_boot_ns = now_ns + rule->period_ns;
-    if (is_too_many(cell, rule, now_ms)) {
-        cell->tries |= LIMIT_BLOCKED;
-        return LIMIT_REFUSED;
-    }
-    slot = cell->tries / rule->stride % rule->slots;
-    if (cell->tries % rule->stride == 0 && slot < LIMIT_STAMPS) cell->stamps_ms[slot] = now_ms;
-    cell->tries = cell->tries + 1 < LIMIT_BLOCKED ? cell->tries + 1 : 1;
-    return 0;
+    cell->expires_boot_ns = now_ns + rule->period_ns + NS_PER_MS;  // times are whole milliseconds
+    refused = is_too_many(cell, rule, now_ms);
+    leave_stamp(cell, rule, now_ms);
+    if (!refused) return 0;
+    leave_stamp(cell, rule, now_ms);
+    cell->tries |= LIMIT_REFUSED_LAST;
+    return LIMIT_REFUSED;
 }
 
 static __always_inline int try_in_crowd(struct limit_set* set, const struct condition* rule,

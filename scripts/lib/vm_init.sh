@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # PID 1 of scripts/vm-test's VM (busybox sh): mounts, wires, a "container" behind DNAT and
-# MASQUERADE as Docker writes them, then the rows. Says `vm: result N` and powers off.
+# MASQUERADE as Docker writes them, then the rows. Says `vm: result N` at the end of each boot; of
+# the first one the caller cuts the power when it reads `vm: pull the plug`.
 export PATH=/bin:/sbin:/usr/bin:/usr/sbin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -159,10 +160,30 @@ stopped() {
     [ -z "$(ls /sys/fs/bpf/portlid 2>/dev/null)" ] || return 1
     ! ip -d link show up0 | grep -q xdp && curl_web
 }
+# shellcheck source=scripts/lib/vm_reboot.sh
+. /vm_reboot.sh
 names_container() { portlid ports -o json | tr -d ' \n' | grep -q "\"id\":\"$container\""; }
 
+end_of_first_boot() {
+    echo "vm: result $failed"
+    echo "vm: pull the plug"
+    sleep 600
+}
+
+boot=$(sed -n 's/.*vm_boot=\([0-9]\).*/\1/p' /proc/cmdline)
 set_up_wires
 start_servers
+mount_state
+if [ "$boot" = 2 ]; then
+    after_the_cut
+    echo "vm: result $failed"
+    sync
+    poweroff -f
+fi
+if grep -q vm_only=reboot /proc/cmdline; then
+    before_the_cut
+    end_of_first_boot
+fi
 row V00 "without a sensor: the published port and DNS of the containers work" curl_web
 row B02 "without a sensor: 200 of 200 DNS queries" dns_in_parallel
 row V01 "doctor runs and finds what this kernel has" portlid doctor
@@ -182,6 +203,5 @@ for attach in native generic tc; do
     row B02 "$attach: enforce: 200 of 200 DNS queries of 5 containers in parallel" dns_in_parallel
     row E15 "$attach: stopped; nothing is left and traffic is as before" stopped
 done
-echo "vm: result $failed"
-sync
-poweroff -f
+before_the_cut
+end_of_first_boot

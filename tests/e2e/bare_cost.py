@@ -44,17 +44,10 @@ def map_bytes(pid):
     return total
 
 
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def idle_cpu(sensor):
-    pid = sensor.process.pid
-    before = cpu_seconds(pid)
+    before = sensor.cpu_seconds()
     time.sleep(IDLE_SECONDS)  # the measure itself: nothing to wait for
-    share = (cpu_seconds(pid) - before) / IDLE_SECONDS
+    share = (sensor.cpu_seconds() - before) / IDLE_SECONDS
     print(f"      idle CPU {share:.3%} of a core over {IDLE_SECONDS} s")
     assert share < 0.005, f"{share:.3%}"
 

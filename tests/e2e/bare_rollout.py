@@ -115,6 +115,15 @@ def own_tests(lab):
         assert sensor.get("status")["generation"] == 1
 
 
+def wait_hits(sensor, kind, least):
+    """Asking for the history makes the sensor read what the kernel has noted."""
+    def enough():
+        sensor.cli("events", "--since", "1m", "-o", "json")
+        listed = sensor.get("status")["overrides"][kind]
+        return listed and listed[0]["hits"] >= least and listed[0]
+    return until(f"{least} hits of overrides.{kind}", enough)
+
+
 def modes(lab):
     """mode: for a while, for a zone, with a window; back by itself; survives a restart."""
     cli = lab.ns["cli"]
@@ -124,17 +133,25 @@ def modes(lab):
         assert reach(cli, HOST4, WEB)
         until("enforcing again", lambda: no_reach(cli, HOST4, WEB), seconds=6)
         until("status says so", lambda: sensor.get("status")["mode"]["effective"] == "enforce")
-        answer(sensor, "mode", "monitor", "--zone", "public")
-        assert sensor.get("status")["overrides"]["modes"][0]["zone"] == "public"
+        answer(sensor, "mode", "monitor", "--zone", "public", "--for", "1h")
+        assert reach(cli, HOST4, WEB)
+        listed = wait_hits(sensor, "modes", 1)
+        assert listed["zone"] == "public" and 3500 < listed["remaining_s"] <= 3600, listed
         refusal(sensor, "mode", "enforce", "--zone", "dmz", code=2)
     with Portlid(lab, policy("enforce"), docker=False, like=sensor) as after:
         assert reach(cli, HOST4, WEB), "the override did not survive"
+        assert after.get("status")["overrides"]["modes"][0]["hits"] >= listed["hits"]
         answer(after, "mode", "policy")
         assert no_reach(cli, HOST4, WEB)
         assert after.get("status")["overrides"]["modes"] == []
         answer(after, "mode", "monitor", "--confirm-within", "2s")
         until("not confirmed: back", lambda: no_reach(cli, HOST4, WEB), seconds=5)
         after.wait_event("mode.changed", lambda e: e["kind"] == "mode.changed")
+
+
+def shown_after_a_look(sensor):
+    sensor.cli("events", "--since", "1m", "-o", "json")
+    return answer(sensor, "set", "show", "home")["items"][0]["members"]
 
 
 def openings(lab):
@@ -144,17 +161,26 @@ def openings(lab):
                  docker=False) as sensor:
         assert no_reach(cli, HOST4, WEB)
         answer(sensor, "allow", f"{WEB}/tcp", "--for", "1h")
-        assert reach(cli, HOST4, WEB)
+        for _ in range(3):
+            assert reach(cli, HOST4, WEB)
+        listed = wait_hits(sensor, "allow", 3)
+        assert 3500 < listed["remaining_s"] <= 3600, listed
         answer(sensor, "allow", f"{WEB}/tcp", "--end")
         assert no_reach(cli, HOST4, WEB)
         answer(sensor, "allow", f"{WEB}/tcp", "--for", "3s")
         assert reach(cli, HOST4, WEB)
         sensor.kill()
         until("it closed by itself", lambda: no_reach(cli, HOST4, WEB), seconds=6)
-    with Portlid(lab, policy("enforce"), docker=False, like=sensor) as after:
+    from_home = f"  - name: home\n    ports: [{WEB}/tcp]\n    from: [home]\n"
+    with Portlid(lab, policy("enforce", extra=from_home), docker=False, like=sensor) as after:
         answer(after, "set", "add", "home", "198.51.100.0/24", "--for", "1h")
         shown = answer(after, "set", "show", "home")["items"][0]["members"]
         assert {m["address"] for m in shown} == {"192.0.2.77", "198.51.100.0/24"}, shown
+        assert after.get("status")["overrides"]["sets"][0]["hits"] == 0
+        answer(after, "set", "add", "home", CLI4, "--for", "1h")
+        assert reach(cli, HOST4, WEB), "a member of the set is not let in"
+        until("a hit of the new member", lambda: [
+            one for one in shown_after_a_look(after) if one["address"] == CLI4 and one["hits"] > 0])
         answer(after, "set", "del", "home", "198.51.100.0/24")
         refusal(after, "set", "add", "nowhere", "192.0.2.1", code=2)
 

@@ -156,12 +156,12 @@ def imported(lab, writing):
 class Tries:
     """One SYN a try: the socket is closed before it would send a second one."""
 
-    def __init__(self, lab, address):
-        self.lab, self.address = lab, address
+    def __init__(self, client, address, pauses):
+        self.client, self.address, self.pauses = client, address, pauses
         self.ufw, self.portlid = [], []
 
-    def at(self, pauses):
-        for pause in pauses:
+    def run(self):
+        for pause in self.pauses:
             time.sleep(pause)
             with futures.ThreadPoolExecutor() as both:
                 for was, into in [(both.submit(self.opens, 22), self.ufw),
@@ -169,12 +169,14 @@ class Tries:
                     into.append(was.result())
 
     def opens(self, port):
-        return tcp(self.lab.ns["cli"], self.address, port, timeout=0.6) == "open"
+        return tcp(self.client, self.address, port, timeout=0.6) == "open"
 
 
 # Seven at once (the sixth is one too many), some that stretch it, then a whole period of quiet and
-# a second burst.
-PAUSES = [*[0.2] * 7, 1.0, 1.0, 30.5, *[0.2] * 6]
+# a second burst. And who comes rarely after such a burst: two refused tries and one that passes are
+# five stamps in 30 s.
+BURSTS = [*[0.2] * 7, 1.0, 1.0, 30.5, *[0.2] * 6]
+RARELY = [*[0.2] * 7, 11.4, 11.4, 11.4, 0.2, 0.2]
 
 
 def limited(lab):
@@ -185,17 +187,21 @@ def limited(lab):
     services = ("services:\n  - { name: ufw-judges, ports: [22/tcp] }\n"
                 "  - { name: telnet, ports: [23/tcp], limit: { new: 6/30s } }\n")
     text = ("version: 1\nmode: enforce\nzones:\n  public:\n    interfaces: [uplink]\n" + services)
-    both = [Tries(lab, HOST4), Tries(lab, HOST6)]
+    bursts = [Tries(lab.ns["cli"], address, BURSTS) for address in (HOST4, HOST6)]
+    rarely = [Tries(lab.ns["cli2"], address, RARELY) for address in (HOST4, HOST6)]
     with Portlid(lab, text, docker=False):
-        threads = [threading.Thread(target=one.at, args=(PAUSES,)) for one in both]
+        threads = [threading.Thread(target=one.run) for one in bursts + rarely]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    for one in both:
-        assert one.ufw == one.portlid, (one.address, one.ufw, one.portlid)
+    for one in bursts + rarely:
+        assert one.ufw == one.portlid, (one.address, one.pauses, one.ufw, one.portlid)
         assert one.ufw[:7] == [True] * 5 + [False] * 2, one.ufw
+    for one in bursts:
         assert one.ufw[9] and not one.ufw[-1], one.ufw
+    for one in rarely:
+        assert one.ufw[7:] == [False, False, True, False, False], one.ufw
 
 
 def thousand(lab):

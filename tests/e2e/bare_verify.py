@@ -37,7 +37,8 @@ services:
   - { name: web, ports: [80/tcp, 443/tcp, 443/udp] }
   - { name: ssh, ports: [22/tcp], from: [203.0.113.0/25] }
 """
-LIMIT_SECONDS = 15  # of the whole run
+LIMIT_SECONDS = 15  # of the whole run, on a machine that does nothing else
+PATIENCE_SECONDS = 120  # a run is nice 10: beside others it takes what they leave
 STALL_SECONDS = 1.0  # the longest that `status` may take meanwhile, on a busy machine
 
 
@@ -64,7 +65,7 @@ def flows(lab, sensor):
 
 
 def verified(sensor, *options, code=0):
-    done = sensor.cli("verify", "-o", "json", *options, check=False)
+    done = sensor.cli("verify", "-o", "json", *options, check=False, timeout=PATIENCE_SECONDS)
     assert done.returncode == code, done
     return json.loads(done.stdout)
 
@@ -72,14 +73,18 @@ def verified(sensor, *options, code=0):
 def agrees(lab, attach):
     with Portlid(lab, POLICY, attach=attach, docker=False) as sensor:
         before, flows_before = traces(sensor), flows(lab, sensor)
+        used = sensor.cpu_seconds()
         document = verified(sensor)
+        used = sensor.cpu_seconds() - used
         assert document["ok"] and document["differences"] == [], document["differences"]
         assert {c["hook"] for c in document["code"]} == {"tc" if attach == "tc" else "xdp"}
         assert len(document["code"]) == 2 and all(c["same"] for c in document["code"])
         assert {r["zone"] for r in document["matrix"]} == {"public", "inside"}
         assert all(document["counts"][word] for word in ("allow", "drop", "would_drop"))
-        print(f"      {attach}: {document['asked']} questions in {document['took_ms']} ms")
-        assert document["took_ms"] < LIMIT_SECONDS * 1000, document["took_ms"]
+        print(f"      {attach}: {document['asked']} questions in {document['took_ms']} ms, "
+              f"{used:.1f} s of CPU time")
+        # Of the run's own thread, and of the sensor meanwhile: what others take is not its doing.
+        assert used < LIMIT_SECONDS, used
         if attach == "native":
             shows(sensor, document)
         assert (traces(sensor), flows(lab, sensor)) == (before, flows_before)
@@ -93,7 +98,7 @@ def shows(sensor, document):
     anyone = row_of(document, zone="public", protocol="tcp", source="anyone else", to=HOST4)
     assert anyone["allow"] == ["80", "443", "3000-3019", "9100"], anyone["allow"]
     assert anyone["would_drop"] == ["8000-8099"], anyone["would_drop"]
-    table = sensor.cli("verify")
+    table = sensor.cli("verify", timeout=PATIENCE_SECONDS)
     assert "anyone else" in table.stdout and "\r" not in table.stderr, table
     assert "agree on every port" in table.stderr, table.stderr
 

@@ -390,8 +390,8 @@ std::string ReferenceAnswer::to_string() const {
     return text;
 }
 
-// bpf/README.md, "Limits": forgotten after a period without a try; the N-th try within a period,
-// and from then on every one until then, is refused. IPv6 sources count by their /64.
+// bpf/README.md, "Limits": a list of stamps, as xt_recent keeps one. IPv6 sources count by their
+// /64.
 bool ReferenceLimits::allows(const policy::Service& service, const IpAddress& source,
                              std::uint64_t now_ms) {
     auto who = source;
@@ -402,14 +402,12 @@ bool ReferenceLimits::allows(const policy::Service& service, const IpAddress& so
     }
     const auto period_ms = static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::milliseconds>(service.limit->per).count());
-    auto& tries = tries_[{service.name, who}];
-    if (!tries.at_ms.empty() && now_ms - tries.at_ms.back() >= period_ms) tries = {};
-    tries.at_ms.push_back(now_ms);
-    const auto recent =
-        std::count_if(tries.at_ms.begin(), tries.at_ms.end(),
-                      [&](std::uint64_t at_ms) { return now_ms - at_ms < period_ms; });
-    if (recent >= static_cast<std::ptrdiff_t>(service.limit->new_flows)) tries.blocked = true;
-    return !tries.blocked;
+    auto& stamps_ms = stamps_ms_[{service.name, who}];
+    std::erase_if(stamps_ms, [&](std::uint64_t at_ms) { return now_ms - at_ms > period_ms; });
+    stamps_ms.push_back(now_ms);
+    if (stamps_ms.size() < service.limit->new_flows) return true;
+    stamps_ms.push_back(now_ms);
+    return false;
 }
 
 ReferenceAnswer judge_slowly(const policy::Policy& policy, const ReferenceHost& host,

@@ -70,11 +70,8 @@ public:
     bool allows(const policy::Service& service, const IpAddress& source, std::uint64_t now_ms);
 
 private:
-    struct Tries {
-        std::vector<std::uint64_t> at_ms;  // since the source was last forgotten
-        bool blocked = false;
-    };
-    std::map<std::pair<std::string, IpAddress>, Tries> tries_;
+    // Of the last period; one a try, two a refused one.
+    std::map<std::pair<std::string, IpAddress>, std::vector<std::uint64_t>> stamps_ms_;
 };
 
 struct ReferenceAnswer {

@@ -83,11 +83,12 @@ Ledger::Ledger(history::Options options, Emitter& emitter)
     : emitter_(emitter), history_(std::move(options)), last_seq_(emitter.sinks().emitted()) {}
 
 void Ledger::attach(std::optional<kernel::Uses> uses, PolicyStore& policies, Coverage& coverage,
-                    Observer& observer) {
+                    Observer& observer, Rollout& rollout) {
     uses_ = std::move(uses);
     policies_ = &policies;
     coverage_ = &coverage;
     observer_ = &observer;
+    rollout_ = &rollout;
 }
 
 void Ledger::pump() {
@@ -212,6 +213,7 @@ void Ledger::note_uses() {
         name_rule(flow, entry.key.zone, pass);
         flows.push_back(std::move(flow));
     }
+    rollout_->note(flows);
     history_.add_flows(std::move(flows));
 }
 

@@ -13,6 +13,7 @@
 #include "app/emitter.hpp"
 #include "app/observer.hpp"
 #include "app/policy_store.hpp"
+#include "app/rollout.hpp"
 #include "history/history.hpp"
 #include "kernel/uses.hpp"
 
@@ -25,9 +26,10 @@ public:
     static constexpr std::size_t kProbesAWindow = 1024;
 
     Ledger(history::Options options, Emitter& emitter);
-    // The rest is there only later in the start. `uses`: none without a packet program.
+    // The rest is there only later in the start. `uses`: none without a packet program. `rollout`
+    // is told what was noted.
     void attach(std::optional<kernel::Uses> uses, PolicyStore& policies, Coverage& coverage,
-                Observer& observer);
+                Observer& observer, Rollout& rollout);
 
     [[nodiscard]] history::History& history() { return history_; }
 
@@ -57,6 +59,7 @@ private:
     PolicyStore* policies_ = nullptr;
     Coverage* coverage_ = nullptr;
     Observer* observer_ = nullptr;
+    Rollout* rollout_ = nullptr;
     std::uint64_t last_seq_;
     std::uint64_t probes_left_out_ = 0;
     std::vector<std::string> told_monitored_;

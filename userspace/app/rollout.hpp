@@ -14,6 +14,10 @@
 #include "rollout/stages.hpp"
 #include "rollout/state.hpp"
 
+namespace portlid::history {
+struct Flow;
+}
+
 namespace portlid::app {
 
 class Rollout {
@@ -34,6 +38,9 @@ public:
     [[nodiscard]] Result<> reload();
     // Once a second: what has ended, in the kernel and here; a rescue that is asked for begins.
     void tick();
+
+    // What the kernel has noted of (source, port): the hits of what was changed at run time.
+    void note(const std::vector<history::Flow>& flows);
 
     // POST bodies of the control socket; see rollout/request.hpp.
     [[nodiscard]] control::Response post(const control::Request& request);

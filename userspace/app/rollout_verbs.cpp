@@ -82,7 +82,8 @@ Json Rollout::overrides_json() const {
                          {"rule", one.rule.empty() ? Json(nullptr) : Json(printable(one.rule))},
                          {"by", author_json(one.author)},
                          {"until", until_json(one.until)},
-                         {"remaining_s", remaining_json(one.until)}});
+                         {"remaining_s", remaining_json(one.until)},
+                         {"hits", one.hits}});
     for (const auto& one : overlays.openings) {
         Json from = Json::array();
         for (const auto& prefix : one.from) from.push_back(prefix.to_string());
@@ -91,7 +92,8 @@ Json Rollout::overrides_json() const {
                             {"zone", one.zone.empty() ? Json(nullptr) : Json(printable(one.zone))},
                             {"by", author_json(one.author)},
                             {"until", until_json(one.until)},
-                            {"remaining_s", remaining_json(one.until)}});
+                            {"remaining_s", remaining_json(one.until)},
+                            {"hits", one.hits}});
     }
     for (const auto& one : overlays.sets)
         sets.push_back({{"set", printable(one.set)},
@@ -99,7 +101,8 @@ Json Rollout::overrides_json() const {
                         {"change", one.add ? "add" : "del"},
                         {"by", author_json(one.author)},
                         {"until", until_json(one.until)},
-                        {"remaining_s", remaining_json(one.until)}});
+                        {"remaining_s", remaining_json(one.until)},
+                        {"hits", one.hits}});
     return {{"modes", std::move(modes)},
             {"allow", std::move(openings)},
             {"sets", std::move(sets)},
@@ -266,13 +269,17 @@ Rollout::Answer Rollout::allow(const control::Request& request) {
     const auto same = [&](const auto& old) {
         return old.ports == parsed->ports && old.from == parsed->from && old.zone == parsed->zone;
     };
+    std::uint64_t hits = 0;  // goes on when it is only renewed
+    for (const auto& old : overlays.openings)
+        if (same(old)) hits += old.hits;
     const auto ended = std::erase_if(overlays.openings, same);
     if (parsed->end && ended == 0)
         return fail("no `allow` opened " + policy::to_string(parsed->ports) + " like that",
                     "portlid status -o json shows `overrides`");
-    const rollout::Opening opening{parsed->ports, parsed->from, parsed->zone,
-                                   until_of(parsed->length.value_or(kAllowLength)),
-                                   author_of(request)};
+    const rollout::Opening opening{
+        parsed->ports,      parsed->from,
+        parsed->zone,       until_of(parsed->length.value_or(kAllowLength)),
+        author_of(request), hits};
     if (const auto missing = rollout::misses(confirmed_.policy, opening))
         return usage(*missing, "portlid policy show " + policies_.file().string());
     if (!parsed->end) overlays.openings.push_back(opening);
@@ -288,14 +295,17 @@ Rollout::Answer Rollout::allow(const control::Request& request) {
 Rollout::Answer Rollout::change_set(const control::Request& request) {
     const auto parsed = rollout::parse_set(request.body);
     if (!parsed) return pass_on(parsed.error());
-    const rollout::SetChange change{parsed->name, parsed->member, parsed->add,
-                                    until_of(parsed->length), author_of(request)};
+    rollout::SetChange change{parsed->name, parsed->member, parsed->add, until_of(parsed->length),
+                              author_of(request)};
     if (const auto missing = rollout::misses(confirmed_.policy, change))
         return usage(*missing, "portlid set show");
     auto overlays = store_->state().overlays;
-    const auto undone = std::erase_if(overlays.sets, [&](const auto& old) {
+    const auto same = [&](const auto& old) {
         return old.set == change.set && old.member == change.member;
-    });
+    };
+    for (const auto& old : overlays.sets)
+        if (same(old) && old.add == change.add) change.hits += old.hits;
+    const auto undone = std::erase_if(overlays.sets, same);
     const auto& sets = confirmed_.policy.sets;
     const auto set = std::find_if(sets.begin(), sets.end(),
                                   [&](const auto& one) { return one.name == change.set; });
@@ -331,6 +341,7 @@ Result<Json> Rollout::sets(const std::string& name) const {
                 entry["added"] = true;
                 entry["until"] = until_json(change->until);
                 entry["remaining_s"] = remaining_json(change->until);
+                entry["hits"] = change->hits;
             }
             members.push_back(std::move(entry));
         }

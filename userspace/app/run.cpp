@@ -130,7 +130,7 @@ Result<> Running::attach() {
         if (!opened) return pass_on(opened.error());
         uses.emplace(std::move(*opened));
     }
-    ledger->attach(std::move(uses), policies, *coverage, *observer);
+    ledger->attach(std::move(uses), policies, *coverage, *observer, *rollout);
     owners.emplace(policies, *coverage, *observer, *emitter, *sensor);
     binds.emplace(policies, *observer, *emitter, *sensor, options.cgroup);
     if (auto covered = coverage->refresh(true); !covered) return covered;

@@ -49,12 +49,13 @@ std::string remaining(const Json& seconds) {
 }
 
 std::string sets_text(const Json& document) {
-    Table table({{"SET"}, {"ADDRESS"}, {"FROM"}, {"UNTIL"}, {"REMAINING", true}});
+    Table table({{"SET"}, {"ADDRESS"}, {"FROM"}, {"UNTIL"}, {"REMAINING", true}, {"HITS", true}});
     for (const auto& set : list(at(document, "items")))
         for (const auto& member : list(at(set, "members")))
             table.add({text(at(set, "name")), text(at(member, "address")),
                        flag(at(member, "added")) ? "portlid set" : "policy",
-                       text(at(member, "until"), "-"), remaining(at(member, "remaining_s"))});
+                       text(at(member, "until"), "-"), remaining(at(member, "remaining_s")),
+                       text(at(member, "hits"), "-")});
     return table.empty() ? "the policy has no set with members\n" : table.aligned(false);
 }
 

@@ -55,7 +55,8 @@ std::string pending_line(const Json& document) {
 
 std::string left_of(const Json& one) {
     const auto seconds = text(at(one, "remaining_s"));
-    return seconds.empty() ? ", until ended by hand" : ", " + seconds + " s left";
+    const auto hits = fmt::format(", {} hits", number(at(one, "hits")));
+    return (seconds.empty() ? ", until ended by hand" : ", " + seconds + " s left") + hits;
 }
 
 std::string within(const char* what, const Json& name) {

@@ -30,6 +30,7 @@ struct ModeOverride {
     bool unconfirmed = false;
     Until then;
     Author author;
+    std::uint64_t hits = 0;  // see rollout/hits.hpp
 };
 
 struct Opening {
@@ -38,6 +39,7 @@ struct Opening {
     std::string zone;        // empty = every zone
     Until until;
     Author author;
+    std::uint64_t hits = 0;
 };
 
 struct SetChange {
@@ -46,6 +48,7 @@ struct SetChange {
     bool add = true;  // false: taken out, though the file has it
     Until until;
     Author author;
+    std::uint64_t hits = 0;
 };
 
 struct Overlays {

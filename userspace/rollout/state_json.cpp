@@ -33,7 +33,8 @@ Json mode_json(const ModeOverride& change) {
             {"until", until_json(change.until)},
             {"unconfirmed", change.unconfirmed},
             {"then", until_json(change.then)},
-            {"by", author_json(change.author)}};
+            {"by", author_json(change.author)},
+            {"hits", change.hits}};
 }
 
 Json prefixes_json(const std::vector<Cidr>& prefixes) {
@@ -49,7 +50,8 @@ Json opening_json(const Opening& change) {
             {"from", prefixes_json(change.from)},
             {"zone", change.zone},
             {"until", until_json(change.until)},
-            {"by", author_json(change.author)}};
+            {"by", author_json(change.author)},
+            {"hits", change.hits}};
 }
 
 Json set_json(const SetChange& change) {
@@ -57,7 +59,8 @@ Json set_json(const SetChange& change) {
             {"member", change.member.to_string()},
             {"add", change.add},
             {"until", until_json(change.until)},
-            {"by", author_json(change.author)}};
+            {"by", author_json(change.author)},
+            {"hits", change.hits}};
 }
 
 Json ban_json(const KeptBan& ban) {
@@ -107,6 +110,11 @@ struct Reader {
     [[nodiscard]] static Author author(const Json& json) {
         return {json.at("uid").get<std::uint32_t>(), json.at("pid").get<std::uint32_t>()};
     }
+    // Not in what earlier versions wrote.
+    [[nodiscard]] static std::uint64_t hits(const Json& json) {
+        const auto found = json.find("hits");
+        return found == json.end() ? 0 : found->get<std::uint64_t>();
+    }
     [[nodiscard]] static Cidr prefix(const Json& json) {
         const auto parsed = Cidr::parse(json.get<std::string>());
         if (!parsed) throw Json::other_error::create(501, "not a prefix", &json);
@@ -125,6 +133,7 @@ struct Reader {
         change.unconfirmed = json.at("unconfirmed").get<bool>();
         change.then = until(json.at("then"));
         change.author = author(json.at("by"));
+        change.hits = hits(json);
         return change;
     }
     [[nodiscard]] Opening opening(const Json& json) const {
@@ -137,13 +146,18 @@ struct Reader {
             {},
             json.at("zone").get<std::string>(),
             until(json.at("until")),
-            author(json.at("by"))};
+            author(json.at("by")),
+            hits(json)};
         for (const auto& one : json.at("from")) change.from.push_back(prefix(one));
         return change;
     }
     [[nodiscard]] SetChange set(const Json& json) const {
-        return {json.at("set").get<std::string>(), prefix(json.at("member")),
-                json.at("add").get<bool>(), until(json.at("until")), author(json.at("by"))};
+        return {json.at("set").get<std::string>(),
+                prefix(json.at("member")),
+                json.at("add").get<bool>(),
+                until(json.at("until")),
+                author(json.at("by")),
+                hits(json)};
     }
     [[nodiscard]] KeptBan ban(const Json& json) const {
         return {prefix(json.at("source")), until(json.at("until")),

@@ -162,9 +162,15 @@ class Portlid:
             raise AssertionError(f"GET /v1/{what}: {answer.status} {body[:500]!r}")
         return json.loads(body)
 
-    def cli(self, *command, check=True):
+    def cpu_seconds(self):
+        """What the sensor has used so far, its threads included."""
+        with open(f"/proc/{self.process.pid}/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def cli(self, *command, check=True, timeout=60):
         """A client verb against this sensor, as an operator would type it."""
-        return self.lab.run("host", BINARY, *command, check=check,
+        return self.lab.run("host", BINARY, *command, check=check, timeout=timeout * PATIENCE,
                             env_more={"PORTLID_SOCKET": f"{self.runtime}/portlid.sock"})
 
     def interface(self, name="eth0"):

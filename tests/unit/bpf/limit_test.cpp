@@ -54,25 +54,19 @@ struct Door {
     bool refused(unsigned who = 1) { return (knock(who) & LIMIT_REFUSED) != 0; }
 };
 
-// What the words say, kept as a list of times.
+// xt_recent as `ufw limit` asks it (--set; --update --seconds P --hitcount N), kept as a list.
 struct SlowLimit {
     unsigned new_flows;
     std::uint64_t period_ms;
-    std::deque<std::uint64_t> tries_ms{};
-    bool blocked = false;
-    std::uint64_t last_ns = 0;
+    std::deque<std::uint64_t> stamps_ms{};
 
     bool refused(std::uint64_t now_ns) {
-        if (last_ns != 0 && now_ns - last_ns >= period_ms * kMs) {
-            tries_ms.clear();
-            blocked = false;
-        }
-        last_ns = now_ns;
         const auto now_ms = now_ns / kMs;
-        while (!tries_ms.empty() && now_ms - tries_ms.front() >= period_ms) tries_ms.pop_front();
-        tries_ms.push_back(now_ms);
-        blocked = blocked || tries_ms.size() >= new_flows;
-        return blocked;
+        while (!stamps_ms.empty() && now_ms - stamps_ms.front() > period_ms) stamps_ms.pop_front();
+        stamps_ms.push_back(now_ms);  // --set
+        if (stamps_ms.size() < new_flows) return false;
+        stamps_ms.push_back(now_ms);  // --update of one that matched
+        return true;
     }
 };
 
@@ -84,15 +78,35 @@ TEST(Limit, RefusesTheSixthTryWithinThirtySecondsAndLaterOnes) {
 }
 
 TEST(Limit, RefusesUntilThePeriodPassesWithoutATry) {
-    Door door(rule_of(2, 30));
-    EXPECT_FALSE(door.refused());
-    EXPECT_TRUE(door.refused());
-    for (int i = 0; i < 3; ++i) {
-        door.now_ns += 30 * kSecond - 1;
-        EXPECT_TRUE(door.refused()) << "every try starts the wait again";
+    // A refused try counts twice, so up to three one in a period is enough to stay refused.
+    for (const unsigned new_flows : {2U, 3U}) {
+        Door door(rule_of(new_flows, 30));
+        for (unsigned i = 1; i < new_flows; ++i) EXPECT_FALSE(door.refused());
+        EXPECT_TRUE(door.refused());
+        for (int i = 0; i < 3; ++i) {
+            door.now_ns += 30 * kSecond;
+            EXPECT_TRUE(door.refused()) << "every try starts the wait again";
+        }
+        door.now_ns += 30 * kSecond + kMs;
+        EXPECT_FALSE(door.refused());
     }
-    door.now_ns += 30 * kSecond;
-    EXPECT_FALSE(door.refused());
+}
+
+TEST(Limit, LetsInWhoComesRarelyAsUfwDoes) {
+    Door door(rule_of(6, 30));
+    for (int i = 0; i < 5; ++i) EXPECT_FALSE(door.refused());
+    EXPECT_TRUE(door.refused());
+    door.now_ns += 12 * kSecond;
+    EXPECT_TRUE(door.refused());
+    door.now_ns += 12 * kSecond;
+    EXPECT_TRUE(door.refused());
+    door.now_ns += 12 * kSecond;
+    EXPECT_FALSE(door.refused()) << "two refused tries and this one are five stamps in 30 s";
+    EXPECT_TRUE(door.refused()) << "and the sixth";
+    for (int i = 0; i < 5; ++i) {
+        door.now_ns += 10 * kSecond - 1;
+        EXPECT_TRUE(door.refused()) << "three in a period keep the door shut";
+    }
 }
 
 TEST(Limit, CountsOnlyWhatLiesWithinThePeriod) {
@@ -100,10 +114,24 @@ TEST(Limit, CountsOnlyWhatLiesWithinThePeriod) {
     EXPECT_FALSE(door.refused());
     door.now_ns += 20 * kSecond;
     EXPECT_FALSE(door.refused());
-    door.now_ns += 10 * kSecond;  // the first is exactly 30 s old
+    door.now_ns += 10 * kSecond + kMs;  // the first is 30.001 s old
     EXPECT_FALSE(door.refused());
-    door.now_ns += 10 * kSecond - kMs;  // 19.999 s after the second, 9.999 s after the third
+    door.now_ns += 10 * kSecond - kMs;  // the second is exactly 30 s old
     EXPECT_TRUE(door.refused());
+}
+
+TEST(Limit, CountsOnForEver) {
+    Door door(rule_of(6, 30));
+    for (int i = 0; i < 6; ++i) door.knock(1);
+    const auto from = source(1);
+    const auto key = limit_key(&door.table.seed, &from, door.rule.key);
+    for (auto& cell : door.table.sets[key & (LIMIT_SETS - 1)].cells)
+        if (cell.key == key) cell.tries += (1U << 30U) / 5 * 5 - 20;  // whole rounds of the ring
+    SlowLimit slow{6, 30'000, std::deque<std::uint64_t>(7, door.now_ns / kMs)};
+    for (int i = 0; i < 50; ++i) {
+        door.now_ns += (i % 8 == 0 ? 13 : 6) * kSecond;
+        ASSERT_EQ(door.refused(), slow.refused(door.now_ns)) << i;
+    }
 }
 
 TEST(Limit, RefusesEverythingWhenTheFirstIsAlreadyOneTooMany) {
@@ -113,7 +141,7 @@ TEST(Limit, RefusesEverythingWhenTheFirstIsAlreadyOneTooMany) {
     EXPECT_TRUE(door.refused());
 }
 
-TEST(Limit, AgreesWithAListOfTimesUpToTwelve) {
+TEST(Limit, AgreesWithAListOfStampsUpToTwelve) {
     std::mt19937_64 random(20260301);
     for (const unsigned new_flows : {1U, 2U, 3U, 6U, 11U, 12U}) {
         SCOPED_TRACE(new_flows);
@@ -144,8 +172,7 @@ TEST(Limit, BeyondTwelveLetsAtMostAStrideMoreThrough) {
             EXPECT_FALSE(door.refused());
             door.now_ns += 9 * kSecond;
         }
-        door.now_ns += kSecond;
-        unsigned passed = 0;
+        unsigned passed = 1;  // the last of them is 9 s old
         while (!door.refused()) ++passed;
         EXPECT_GE(passed, new_flows - 1);
         EXPECT_LE(passed, new_flows - 1 + door.rule.stride - 1U);
@@ -170,7 +197,7 @@ TEST(Limit, TakesAnIpv6SlashSixtyFourForOneSource) {
     EXPECT_EQ(ask("2001:db8:bad:1::1"), REASON_allowed);
 }
 
-TEST(Limit, ForgetsTheSourceWithTheFewestTriesAndNeverABlockedOne) {
+TEST(Limit, ForgetsTheSourceWithTheFewestStampsAndNeverOneJustRefused) {
     Door door(rule_of(3, 30));
     // All in one set: sources whose hash falls together.
     std::vector<unsigned> together;
@@ -194,7 +221,7 @@ TEST(Limit, ForgetsTheSourceWithTheFewestTriesAndNeverABlockedOne) {
     EXPECT_EQ(door.knock(together[5]), LIMIT_CROWDED);
     EXPECT_EQ(door.knock(together[6]), LIMIT_CROWDED);
     EXPECT_EQ(door.knock(together[5]), LIMIT_CROWDED | LIMIT_REFUSED);
-    door.now_ns += 30 * kSecond;
+    door.now_ns += 31 * kSecond;
     EXPECT_EQ(door.knock(together[6]), 0) << "expired cells are taken first";
 }
 

@@ -112,11 +112,11 @@ TEST_F(RolloutVerbs, StatusAndDoctorSayThatARescueHoldsAndHowToLeaveIt) {
 TEST_F(RolloutVerbs, StatusListsWhatWasChangedAtRunTimeAndWhatIsLeftOfIt) {
     backend_.answers["/v1/status"] =
         R"({"ready":true,"overrides":{"bans":2,)"
-        R"("modes":[{"mode":"enforce","zone":null,"rule":"ssh","remaining_s":59}],)"
+        R"("modes":[{"mode":"enforce","zone":null,"rule":"ssh","remaining_s":59,"hits":7}],)"
         R"("allow":[{"ports":"8080/tcp","from":["203.0.113.9"],"zone":"public","remaining_s":null}],)"
         R"("sets":[{"set":"home","member":"203.0.113.7","change":"add","remaining_s":5}]}})";
     EXPECT_EQ(portlid({"status"}), 0);
-    EXPECT_THAT(console_.data, HasSubstr("mode enforce rule ssh, 59 s left"));
+    EXPECT_THAT(console_.data, HasSubstr("mode enforce rule ssh, 59 s left, 7 hits"));
     EXPECT_THAT(console_.data,
                 HasSubstr("allow 8080/tcp from 203.0.113.9 zone public, until ended by hand"));
     EXPECT_THAT(console_.data, HasSubstr("set add home 203.0.113.7, 5 s left"));

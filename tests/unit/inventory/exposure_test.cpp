@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which items the join makes, and who holds them.
 #include "inventory/exposure.hpp"
 
 #include <gtest/gtest.h>
@@ -7,20 +8,12 @@
 #include <chrono>
 #include <ctime>
 
-#include "unit/inventory/fixtures.hpp"
+#include "unit/inventory/join.hpp"
 
 namespace portlid::inventory {
 namespace {
 
 using namespace fixtures;
-using policy::Reach;
-
-JoinInput input_of(std::vector<Listener> listeners) {
-    JoinInput input;
-    input.listeners = std::move(listeners);
-    input.host_netns = kHost;
-    return input;
-}
 
 // "ipv4 0.0.0.0:80" of each item.
 std::vector<std::string> binds(const std::vector<Exposure>& items) {
@@ -29,14 +22,6 @@ std::vector<std::string> binds(const std::vector<Exposure>& items) {
         out.push_back(to_string(item.family) + std::string(" ") +
                       endpoint(*item.address, item.port));
     return out;
-}
-
-const Exposure* at(const std::vector<Exposure>& items, std::uint16_t port,
-                   Family family = Family::IPv4) {
-    const auto found = std::find_if(items.begin(), items.end(), [&](const Exposure& item) {
-        return item.port.value == port && item.family == family;
-    });
-    return found == items.end() ? nullptr : &*found;
 }
 
 using Words = std::vector<std::string>;
@@ -98,12 +83,6 @@ TEST(Join, ShowsTheBinderWhereItIsSomebodyElse) {
 }
 
 // ---- who holds it --------------------------------------------------------------------------
-
-identity::Container web() {
-    auto out = container('e', "web");
-    out.published = {publish("0.0.0.0", 8080, 80)};
-    return out;
-}
 
 TEST(Join, NamesTheContainerBehindARealDockerProxy) {
     auto input = input_of({held(listener("0.0.0.0", 8080), docker_proxy(8079))});
@@ -225,210 +204,6 @@ TEST(Join, APublishDoesNotClaimASocketInAnotherNamespace) {
     for (const auto& item : items) EXPECT_EQ(item.host_netns, item.published.has_value());
 }
 
-// ---- from where it can be reached, and what that is called -----------------------------------
-
-const std::string kPolicy = R"(version: 1
-mode: enforce
-zones:
-  public: { interfaces: [uplink], default: drop }
-  vpn: { interfaces: ["wg*"], default: allow }
-sets:
-  office: [203.0.113.0/24]
-services:
-  - { name: web, ports: [80/tcp] }
-  - { name: ssh, ports: [22/tcp], from: [office] }
-  - { name: wide, ports: [7000-7100/tcp] }
-)";
-
-struct Outcome {
-    Reach now;
-    Reach enforced;
-    ExposureVerdict verdict;
-};
-
-Outcome in_public(const JoinInput& input, std::uint16_t port, Family family = Family::IPv4) {
-    const auto items = join(input);
-    const auto* item = at(items, port, family);
-    if (item == nullptr || item->reach.empty())
-        return {Reach::Closed, Reach::Closed, ExposureVerdict::Unused};
-    return {item->reach[0].now, item->reach[0].enforced, item->verdict};
-}
-
-TEST(Verdict, WithoutAPolicyWhateverIsReachableIsExposed) {
-    auto input = input_of({listener("0.0.0.0", 80)});
-    input.zones = {{0, "public", false, false}};
-    const auto out = in_public(input, 80);
-    EXPECT_EQ(out.now, Reach::Open);
-    EXPECT_EQ(out.enforced, Reach::Closed);
-    EXPECT_EQ(out.verdict, ExposureVerdict::Exposed);
-}
-
-TEST(Verdict, WithoutZonesNothingIsReachable) {
-    EXPECT_EQ(join(input_of({listener("0.0.0.0", 80)}))[0].verdict, ExposureVerdict::Ok);
-}
-
-TEST(Verdict, AnAllowedServiceIsOk) {
-    const LoadedPolicy policy(kPolicy);
-    auto input = input_of({listener("0.0.0.0", 80)});
-    policy.put_into(input);
-    const auto out = in_public(input, 80);
-    EXPECT_EQ(out.now, Reach::Open);
-    EXPECT_EQ(out.verdict, ExposureVerdict::Ok);
-    EXPECT_EQ(at(join(input), 80)->service, "web");
-}
-
-TEST(Verdict, AServiceForSomeSourcesIsRestrictedAndOk) {
-    const LoadedPolicy policy(kPolicy);
-    auto input = input_of({listener("0.0.0.0", 22)});
-    policy.put_into(input);
-    const auto out = in_public(input, 22);
-    EXPECT_EQ(out.now, Reach::Restricted);
-    EXPECT_EQ(out.enforced, Reach::Restricted);
-    EXPECT_EQ(out.verdict, ExposureVerdict::Ok);
-}
-
-TEST(Verdict, APortThatPortlidDropsEverywhereIsClosed) {
-    const LoadedPolicy policy(kPolicy);
-    auto input = input_of({listener("0.0.0.0", 5432)});
-    policy.put_into(input);
-    input.zones.resize(1);  // no VPN interface is up
-    EXPECT_EQ(in_public(input, 5432).verdict, ExposureVerdict::Closed);
-}
-
-TEST(Verdict, APortThatTheVpnMayReachIsOkAlthoughThePublicMayNot) {
-    const LoadedPolicy policy(kPolicy);
-    auto input = input_of({listener("0.0.0.0", 5432)});
-    policy.put_into(input);
-    const auto out = in_public(input, 5432);
-    EXPECT_EQ(out.now, Reach::Closed);
-    EXPECT_EQ(out.verdict, ExposureVerdict::Ok);
-}
-
-TEST(Verdict, InMonitorModeOrUnfilteredTheSamePortIsExposed) {
-    const LoadedPolicy policy(kPolicy);
-    for (int way = 0; way < 3; ++way) {
-        SCOPED_TRACE(way);
-        auto input = input_of({listener("0.0.0.0", 5432)});
-        policy.put_into(input);
-        if (way == 0) input.monitor_only = true;
-        if (way == 1) input.zones[0].filtered = false;
-        if (way == 2) input.zones[0].force_monitor = true;
-        const auto out = in_public(input, 5432);
-        EXPECT_EQ(out.now, Reach::Open);
-        EXPECT_EQ(out.enforced, Reach::Closed);
-        EXPECT_EQ(out.verdict, ExposureVerdict::Exposed);
-    }
-}
-
-TEST(Verdict, LoopbackAndContainerSocketsAreOutOfReach) {
-    const LoadedPolicy policy(kPolicy);
-    auto inner = listener("0.0.0.0", 80);
-    inner.socket.netns = kContainer;
-    auto input = input_of({listener("127.0.0.1", 6379), listener("::1", 6380), inner});
-    policy.put_into(input);
-    input.monitor_only = true;
-    for (const auto& item : join(input)) {
-        if (!item.address) continue;
-        SCOPED_TRACE(endpoint(*item.address, item.port));
-        for (const auto& zone : item.reach) {
-            EXPECT_EQ(zone.now, Reach::Closed);
-            EXPECT_EQ(zone.enforced, Reach::Closed);
-        }
-        EXPECT_EQ(item.verdict, ExposureVerdict::Ok);
-    }
-}
-
-TEST(Verdict, UfwKeepsAHostsOwnListenerClosedButNotAPublishedPort) {
-    auto input = input_of({held(listener("0.0.0.0", 8080), docker_proxy(8079)),
-                           held(listener("0.0.0.0", 9000), process(7, "/bin/httpd")),
-                           held(listener("0.0.0.0", 9090), process(8, "/bin/httpd", id_of('e')))});
-    input.engines = {engine({web()})};
-    input.zones = {{0, "public", false, false}};
-    input.ufw = ufw("");
-    const auto items = join(input);
-    for (const std::uint16_t host_owned : std::initializer_list<std::uint16_t>{9000, 9090}) {
-        EXPECT_EQ(at(items, host_owned)->reach[0].now, Reach::Closed);
-        EXPECT_EQ(at(items, host_owned)->verdict, ExposureVerdict::Ok);
-    }
-    EXPECT_EQ(at(items, 8080)->ufw, UfwAnswer::Deny);
-    EXPECT_EQ(at(items, 8080)->reach[0].now, Reach::Open);
-    EXPECT_EQ(at(items, 8080)->verdict, ExposureVerdict::Exposed);
-}
-
-TEST(Verdict, UfwJudgesAnIpv6PublishThatOnlyTheProxyServes) {
-    auto both = container('e', "web");
-    both.published = {publish("0.0.0.0", 8080, 80), publish("::", 8080, 80)};
-    auto six = held(listener("::", 8080), docker_proxy(8085));
-    six.socket.v6only = true;
-    auto input = input_of({held(listener("0.0.0.0", 8080), docker_proxy(8079)), six});
-    input.engines = {engine({both})};
-    input.zones = {{0, "public", false, false}};
-    input.ufw = ufw("");
-    EXPECT_EQ(in_public(input, 8080).verdict, ExposureVerdict::Exposed);
-    EXPECT_EQ(in_public(input, 8080, Family::IPv6).now, Reach::Closed);
-    both.published[1].container_address = ip("fd00::2");
-    input.engines = {engine({both})};
-    EXPECT_EQ(in_public(input, 8080, Family::IPv6).now, Reach::Open);
-}
-
-TEST(Verdict, UfwLimitsAndSomeSourcesAreRestricted) {
-    auto input =
-        input_of({listener("0.0.0.0", 22), listener("0.0.0.0", 23), listener("0.0.0.0", 24)});
-    input.zones = {{0, "public", false, false}};
-    input.ufw =
-        ufw("limit tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\nallow tcp 23 0.0.0.0/0 any 203.0.113.7 in\n"
-            "allow tcp 24 0.0.0.0/0 any 0.0.0.0/0 in\n");
-    EXPECT_EQ(in_public(input, 22).now, Reach::Restricted);
-    EXPECT_EQ(in_public(input, 23).now, Reach::Restricted);
-    EXPECT_EQ(in_public(input, 24).now, Reach::Open);
-}
-
-TEST(Verdict, APortPublishedOnLoopbackIsOk) {
-    auto local = container('e', "web");
-    local.published = {publish("127.0.0.1", 8081, 80)};
-    auto input = input_of({});
-    input.engines = {engine({local})};
-    input.zones = {{0, "public", false, false}};
-    EXPECT_EQ(in_public(input, 8081).verdict, ExposureVerdict::Ok);
-}
-
-// ---- service ports that nobody listens on ----------------------------------------------------
-
-TEST(Unused, ServicePortsWithoutAListenerAreListedOnce) {
-    const LoadedPolicy policy(kPolicy);
-    auto input = input_of({listener("0.0.0.0", 22)});
-    policy.put_into(input);
-    std::vector<unsigned> unused;
-    for (const auto& item : join(input)) {
-        if (item.verdict != ExposureVerdict::Unused) continue;
-        unused.push_back(item.port.value);
-        EXPECT_FALSE(item.address);
-        EXPECT_FALSE(item.holder);
-        EXPECT_FALSE(item.service.empty());
-    }
-    EXPECT_EQ(unused, (std::vector<unsigned>{80, 7000}));
-}
-
-TEST(Unused, OneListenerAnywhereInAWideRangeUsesIt) {
-    const LoadedPolicy policy(kPolicy);
-    auto input = input_of({listener("0.0.0.0", 7100), listener("::", 80), listener("0.0.0.0", 22)});
-    policy.put_into(input);
-    for (const auto& item : join(input)) EXPECT_NE(item.verdict, ExposureVerdict::Unused);
-}
-
-TEST(Unused, TcpAndUdpPortsAreToldApart) {
-    const LoadedPolicy policy(
-        "version: 1\nzones:\n  public: { interfaces: [uplink], default: drop }\nservices:\n"
-        "  - { name: dns, ports: [53/tcp, 53/udp, 65535/udp] }\n");
-    auto input = input_of({listener("0.0.0.0", 53, IPPROTO_UDP)});
-    policy.put_into(input);
-    std::vector<std::pair<unsigned, unsigned>> unused;
-    for (const auto& item : join(input))
-        if (item.verdict == ExposureVerdict::Unused)
-            unused.emplace_back(item.protocol, item.port.value);
-    EXPECT_EQ(unused, (std::vector<std::pair<unsigned, unsigned>>{{6, 53}, {17, 65535}}));
-}
-
 // ---- size ------------------------------------------------------------------------------------
 
 TEST(Join, HandlesTenThousandListenersAndPublishesInATenthOfASecond) {
@@ -459,75 +234,6 @@ TEST(Join, HandlesTenThousandListenersAndPublishesInATenthOfASecond) {
 #else
     EXPECT_LT(took, std::chrono::milliseconds(100));
 #endif
-}
-
-nat::DnatRule dnat(const char* host, std::uint16_t port, const char* inner,
-                   std::uint16_t inner_port) {
-    return {IPPROTO_TCP, ip(host), {port}, {port}, ip(inner), {inner_port}, {inner_port}};
-}
-
-std::shared_ptr<const nat::Rules> rules(std::vector<nat::DnatRule> dnat) {
-    auto out = std::make_shared<nat::Rules>();
-    out->version = 1;
-    out->dnat = std::move(dnat);
-    return out;
-}
-
-// Userland proxy off and no engine to ask: the rule is all there is.
-TEST(ExposureOfNat, ARuleAloneIsAPublicationWithoutAContainerName) {
-    JoinInput input;
-    input.host_netns = kHost;
-    input.zones = {{0, "public", true, false}};
-    input.ufw = ufw("");
-    input.nat = rules({dnat("0.0.0.0", 8080, "172.17.0.2", 80)});
-    const auto items = join(input);
-    ASSERT_EQ(items.size(), 1U);
-    EXPECT_EQ(items[0].published->container_port.value, 80);
-    EXPECT_FALSE(items[0].published->proxy);
-    EXPECT_EQ(items[0].holder, nullptr);
-    EXPECT_EQ(items[0].ufw, UfwAnswer::Deny);
-    EXPECT_EQ(items[0].reach[0].now, policy::Reach::Open) << "DNAT goes round UFW";
-}
-
-TEST(ExposureOfNat, ADaemonThatOnlyHoldsThePortIsNotItsServer) {
-    JoinInput input;
-    input.host_netns = kHost;
-    input.zones = {{0, "public", true, false}};
-    input.nat = rules({dnat("0.0.0.0", 8080, "172.17.0.2", 80)});
-    input.listeners = {held(listener("0.0.0.0", 8080), process(70, "/usr/sbin/dockerd")),
-                       held(listener("127.0.0.1", 8080), process(71, "/bin/local"))};
-    const auto items = join(input);
-    ASSERT_EQ(items.size(), 2U);
-    for (const auto& item : items)
-        EXPECT_EQ(item.published.has_value(), item.address == ip("0.0.0.0"));
-    EXPECT_FALSE(items[0].holder->container);
-}
-
-TEST(ExposureOfNat, TheEnginesWordGoesBeforeTheRules) {
-    auto web = container('a', "web");
-    web.published = {publish("0.0.0.0", 8080, 80)};
-    JoinInput input;
-    input.host_netns = kHost;
-    input.engines = {engine({web})};
-    input.nat =
-        rules({dnat("0.0.0.0", 8080, "172.17.0.9", 8081), dnat("0.0.0.0", 9090, "172.17.0.9", 90)});
-    const auto items = join(input);
-    ASSERT_EQ(items.size(), 2U);
-    EXPECT_EQ(items[0].holder->container->name, "web");
-    EXPECT_EQ(items[0].published->container_port.value, 80);
-    EXPECT_EQ(items[1].holder, nullptr);
-}
-
-TEST(ExposureOfNat, ARangeIsEachOfItsPortsAndAWideOneOnlyItsFirst) {
-    JoinInput input;
-    input.host_netns = kHost;
-    input.nat = rules({{IPPROTO_UDP, ip("::"), {7000}, {7003}, ip("fd00::2"), {8000}, {8003}},
-                       {IPPROTO_TCP, ip("192.0.2.7"), {1}, {65535}, ip("10.0.0.2"), {}, {}}});
-    const auto items = join(input);
-    ASSERT_EQ(items.size(), 5U);
-    EXPECT_EQ(items[0].port.value, 1);
-    EXPECT_EQ(items[4].port.value, 7003);
-    EXPECT_EQ(items[4].published->container_port.value, 8003);
 }
 
 }  // namespace

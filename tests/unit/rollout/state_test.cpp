@@ -38,13 +38,15 @@ State full(BootTime until) {
     mode.mode = policy::Mode::Enforce;
     mode.zone = "public";
     mode.until = until;
+    mode.hits = 3;
     state.overlays.modes.push_back(mode);
     state.overlays.openings.push_back({{policy::PortProtocol::Udp, 53, 53},
                                        {*Cidr::parse("2001:db8::/48")},
                                        "lan",
                                        std::nullopt,
-                                       {0, 1}});
-    state.overlays.sets.push_back({"office", *Cidr::parse("192.0.2.1"), false, until, {}});
+                                       {0, 1},
+                                       4});
+    state.overlays.sets.push_back({"office", *Cidr::parse("192.0.2.1"), false, until, {}, 5});
     state.bans.push_back({*Cidr::parse("198.51.100.0/24"), until, "brute\nforce", WallTime{}, {}});
     return state;
 }
@@ -56,6 +58,9 @@ TEST(State, ComesBackInTheSameBootToTheNanosecond) {
     ASSERT_TRUE(back) << back.error().message;
     EXPECT_EQ(to_json(*back, "boot-1"), text);
     EXPECT_EQ(back->pending->deadline, until);
+    EXPECT_EQ(back->overlays.modes[0].hits, 3U);
+    EXPECT_EQ(back->overlays.openings[0].hits, 4U);
+    EXPECT_EQ(back->overlays.sets[0].hits, 5U);
     EXPECT_EQ(back->bans[0].reason, "brute\nforce");
 }
 
@@ -68,6 +73,18 @@ TEST(State, AfterARebootInstantsFollowTheWallClock) {
                 1e9);
     const auto past = from_json(to_json(full(BootTime{1}), "boot-1"), "boot-2");
     EXPECT_LT(past->pending->deadline, boot_now());
+}
+
+TEST(State, TakesWhatAVersionWroteThatCountedNoHits) {
+    auto text = to_json(full(BootTime{5}), "b");
+    for (const char* hits : {",\n   \"hits\": 3", ",\n   \"hits\": 4", ",\n   \"hits\": 5"}) {
+        const auto at = text.find(hits);
+        ASSERT_NE(at, std::string::npos) << text;
+        text.erase(at, std::string_view(hits).size());
+    }
+    const auto back = from_json(text, "b");
+    ASSERT_TRUE(back) << back.error().message;
+    EXPECT_EQ(back->overlays.openings[0].hits, 0U);
 }
 
 TEST(State, RefusesWhatItDoesNotUnderstand) {
