@@ -113,8 +113,13 @@ class Lab:
             self.host_file(file).unlink(missing_ok=True)
         with open(self.directory / "log/dockerd", "ab") as log:
             self.spawn("host", *command, stdout=log, stderr=log)
-        until("dockerd answers", lambda: self.run(
-            "host", "docker", "version", check=False).returncode == 0, seconds=30, pause=0.1)
+        until("dockerd answers", self._dockerd_answers, seconds=30, pause=0.1)
+
+    def _dockerd_answers(self):
+        try:
+            return self.run("host", "docker", "version", check=False, timeout=5).returncode == 0
+        except subprocess.TimeoutExpired:  # it took the request and is not ready yet
+            return False
 
     def container_log(self, name):
         done = self.run("host", "docker", "logs", name)
