@@ -37,7 +37,7 @@ binds:
     - {{ ports: [8000-8999/tcp, 5353/udp] }}
     - {{ ports: [9001/tcp], owner: {{ unit: echo.service }} }}
     - {{ ports: [9002/tcp], owner: {{ exe: {python}, user: root }} }}
-    - {{ ports: [9601/tcp], owner: {{ container: "binder-*" }} }}
+    - {{ ports: [9601/tcp, 9601/udp], owner: {{ container: "binder-*" }} }}
     - {{ ports: [9005/tcp], owner: {{ unit: "late@*.service" }} }}
 """
 LABELS = f"labels: {{ ceiling: [ {{ ports: [8000-8099/tcp], from: [{OFFICE}], for: 24h }} ] }}\n"
