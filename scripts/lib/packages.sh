@@ -14,7 +14,7 @@ TEST_PACKAGES=(
     libgtest-dev libgmock-dev clang-format clang-tidy libclang-rt-14-dev shellcheck git ca-certificates ccache
     docker.io ufw iptables nftables busybox-static dnsmasq-base curl procps python3 iputils-ping
     tcpdump ethtool netcat-openbsd qemu-system-x86 cpio kmod util-linux openssl traceroute xdp-tools
-    python3-yaml python3-jsonschema fail2ban
+    python3-yaml python3-jsonschema fail2ban podman
     rsyslog rsyslog-openssl rsyslog-pgsql postgresql systemd-journal-remote prometheus
     scdoc dpkg-dev lintian man-db libseccomp2 systemd debootstrap
 )

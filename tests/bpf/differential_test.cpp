@@ -52,6 +52,7 @@ public:
         write_flows(round.host);
         write_bans(round.host);
         write_open_flows(round.host);
+        write_holders(round.host);
         forget_tries();
         write_interface(round.arrival);
         const auto published = sensor_->publish(round.compiled);
@@ -165,6 +166,25 @@ private:
         ASSERT_TRUE(sensor_->seed_existing(before, BootTime{1}, true));
         const BootTime later{boot_now().ns + 3600 * kSecondNs};
         ASSERT_TRUE(sensor_->seed_existing(after, later, false));
+    }
+    // Sockets come one after the other, each slot proven as it is before the next one: whoever
+    // comes after a proof ends it, and only what all of a slot are is proven in the end.
+    void write_holders(const test::ReferenceHost& host) {
+        auto ports = sensor_->owner_ports();
+        for (const auto& [key, slot] : ports.slots())
+            for (const auto cookie : slot.cookies) ASSERT_TRUE(ports.release(cookie));
+        ports.prune();
+        ASSERT_TRUE(ports.slots().empty());
+        test::ReferenceHost so_far;
+        for (const auto& holder : host.holders) {
+            so_far.holders.push_back(holder);
+            const auto slot = test::to_slot_key(holder);
+            ASSERT_TRUE(ports.take(PORT_CLAIM_NO_SOCKET | so_far.holders.size(), slot));
+            const auto slots = ports.slots();
+            ASSERT_TRUE(slots.contains(slot));
+            for (const auto owner : test::owners_of_slot(so_far, slot))
+                ASSERT_TRUE(ports.prove(owner, slot, slots.at(slot).state.arrivals));
+        }
     }
     void forget_tries() {
         std::vector<std::uint32_t> keys(LIMIT_SETS);

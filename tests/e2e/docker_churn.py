@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Churn: containers come and go, and `ports` never says what `ss` does not. Real Docker in the lab.
-PORTLID_E2E_CHURN is how many containers live in all (40; 200 for the long run)."""
+PORTLID_E2E_CHURN is how many containers live in all (12; 200 for the long run)."""
 
 import collections
+import concurrent.futures
 import os
 import random
 import re
@@ -16,8 +17,9 @@ from harness.lab import Lab
 from harness.portlid import Portlid
 from harness.wait import until
 
-CONTAINERS = int(os.environ.get("PORTLID_E2E_CHURN", "40"))
-MOMENTS = 50 if CONTAINERS >= 200 else 12
+CONTAINERS = int(os.environ.get("PORTLID_E2E_CHURN", "12"))
+MOMENTS = 50 if CONTAINERS >= 200 else 5
+WORKERS = 2
 SETTLE = 1.0  # seconds within which ports must have followed any change
 
 
@@ -101,7 +103,7 @@ def churn(lab, sensor):
 
     def live(worker):
         dice = random.Random(worker)
-        for number in range(CONTAINERS // 2):
+        for number in range(CONTAINERS // WORKERS):
             if stop.is_set():
                 return
             name = f"churn-{worker}-{number}"
@@ -117,7 +119,7 @@ def churn(lab, sensor):
             except AssertionError as error:
                 failures.append(error)
 
-    workers = [threading.Thread(target=live, args=(n,)) for n in range(2)]
+    workers = [threading.Thread(target=live, args=(n,)) for n in range(WORKERS)]
     for worker in workers:
         worker.start()
     moments = 0
@@ -140,13 +142,13 @@ def blinks(lab, sensor):
     """D09: every container that listens for 100 ms is in an event with its id and its name."""
     count = CONTAINERS // 2
     started = len(sensor.events())
-    ids = {}
-    for number in range(count):
-        name = f"blink-{number}"
-        port = 8000 + number
-        lab.docker("run", "--name", name, "tiny:1", "sh", "-c", f"nc -l -p {port} & sleep 0.1; kill $!")
-        ids[lab.docker("inspect", "-f", "{{.Id}}", name)] = name
-        lab.docker("rm", name)
+    names = [f"blink-{number}" for number in range(count)]
+
+    def blink(number):
+        command = f"nc -l -p {8000 + number} & sleep 0.1; kill $!"
+        return lab.docker("run", "-d", "--name", names[number], "tiny:1", "sh", "-c", command)
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        ids = dict(zip(pool.map(blink, range(count)), names))
 
     def named():
         seen = {}
@@ -159,6 +161,7 @@ def blinks(lab, sensor):
     unnamed = [i for i in ids if seen[i] != ids[i]]
     share = 100 * (count - len(unnamed)) / count
     print(f"     {count} containers of 100 ms: all by id, {share:.0f} % by name", flush=True)
+    lab.docker("rm", "-f", *names)
     assert not unnamed, f"{len(unnamed)} of {count} events have no or another name"
 
 

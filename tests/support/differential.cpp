@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "policy/load.hpp"
+#include "policy/owners.hpp"
 
 namespace portlid::test {
 
@@ -119,6 +120,13 @@ std::string describe(const DifferentialRound& round, const Bytes& frame) {
     for (const auto& open : round.host.open_flows)
         out += (open.before_the_flip ? "open before the flip, " : "open after the flip, ") +
                describe_flow(open.flow);
+    for (const auto& holder : round.host.holders) {
+        out += "socket protocol " + std::to_string(holder.protocol) + " " +
+               holder.address.to_string() + " " + std::to_string(holder.port) +
+               (holder.v6only ? " v6only" : "");
+        for (const auto& words : holder.owners) out += ", " + policy::owner_text({words});
+        out += "\n";
+    }
     for (const auto& ban : round.host.bans)
         out += "ban " + ban.source.to_string() + (ban.expired ? ", expired\n" : "\n");
     out += "enforced for " + std::to_string(round.host.enforced_for_ms) + " ms\n";

@@ -2,7 +2,9 @@
 #include "support/native_pipeline.hpp"
 
 #include <algorithm>
+#include <cstring>
 
+#include "policy/owners.hpp"
 #include "policy/routed.hpp"
 
 // The pipeline is C for three compilers; its warnings are the BPF build's business.
@@ -14,6 +16,28 @@
 #pragma GCC diagnostic pop
 
 namespace portlid::test {
+
+port_slot_key to_slot_key(const ReferenceHost::Holder& holder) {
+    port_slot_key key{};
+    key.address = holder.address.to_bytes();
+    key.port_host = static_cast<std::uint16_t>(holder.port);
+    key.protocol = static_cast<std::uint8_t>(holder.protocol);
+    key.v6only = holder.v6only ? 1 : 0;
+    return key;
+}
+
+std::set<std::uint64_t> owners_of_slot(const ReferenceHost& host, const port_slot_key& slot) {
+    std::optional<std::set<std::uint64_t>> common;
+    for (const auto& holder : host.holders) {
+        const auto key = to_slot_key(holder);
+        if (std::memcmp(&key, &slot, sizeof(key)) != 0) continue;
+        std::set<std::uint64_t> own;
+        for (const auto& words : holder.owners) own.insert(policy::owner_key({words}));
+        if (common) std::erase_if(*common, [&](auto owner) { return !own.contains(owner); });
+        if (!common) common = std::move(own);
+    }
+    return common.value_or(std::set<std::uint64_t>());
+}
 
 flow_key to_flow_key(const ReferenceHost::Flow& flow) {
     flow_key key{};
@@ -88,6 +112,8 @@ NativePipeline::NativePipeline(policy::CompiledPolicy& compiled, const Reference
     tables_.ban_count = static_cast<__u32>(bans_.size());
     tables_.existing = existing_.data();
     tables_.existing_count = static_cast<__u32>(existing_.size());
+    tables_.holders = holders_.data();
+    tables_.holder_count = static_cast<__u32>(holders_.size());
     tables_.limits = limits_.data();
     tables_.limit_seed = {{0x0123456789abcdefULL, 0xfedcba9876543210ULL}};
     spend_budgets(host.budgets_spent);
@@ -100,6 +126,12 @@ void NativePipeline::fill(const ReferenceHost& host, std::uint64_t start_ns) {
     for (const auto& ban : host.bans)
         bans_.push_back({{ban.source.mapped_bits(), ban.source.address.to_bytes()},
                          ban.expired ? start_ns : BAN_FOR_EVER});
+    for (const auto& holder : host.holders) {
+        const auto slot = to_slot_key(holder);
+        const auto owners = owners_of_slot(host, slot);
+        for (const auto owner : owners) holders_.push_back({slot, owner});
+        if (owners.empty()) holders_.push_back({slot, 0});
+    }
     for (const auto& open : host.open_flows)
         existing_.push_back({to_flow_key(open.flow), open.before_the_flip ? 1 : start_ns + 1});
 }

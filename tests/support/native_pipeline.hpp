@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 
 #include "abi/maps.h"
@@ -55,9 +56,14 @@ private:
     std::vector<native_ban> bans_;
     std::vector<native_existing> existing_;
     std::vector<limit_set> limits_;
+    std::vector<native_holder> holders_;
     native_tables tables_{};
 };
 
+// The place where a socket sits, and the owners that all sockets of that place belong to.
+[[nodiscard]] port_slot_key to_slot_key(const ReferenceHost::Holder& holder);
+[[nodiscard]] std::set<std::uint64_t> owners_of_slot(const ReferenceHost& host,
+                                                     const port_slot_key& slot);
 [[nodiscard]] flow_key to_flow_key(const ReferenceHost::Flow& flow);
 // What the sensor puts into `networks` for this host under this policy.
 [[nodiscard]] std::map<Cidr, std::uint32_t> to_networks(const ReferenceHost& host,

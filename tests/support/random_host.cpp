@@ -82,7 +82,41 @@ void add_open_flows(Dice& dice, ReferenceHost& host) {
     }
 }
 
+IpAddress holder_address(Dice& dice) {
+    const bool v4 = dice.chance(60);
+    if (dice.chance(50)) return IpAddress::any(v4 ? Family::IPv4 : Family::IPv6);
+    if (dice.chance(30)) return address(dice.pick(some_destinations(v4)));
+    return address(v4 ? kHostV4 : kHostV6);
+}
+
+// Sockets on ports that some policy may have given to somebody: the owner's, another's, both; on
+// few ports, so that they meet each other and the frames there.
+void add_holders(Dice& dice, ReferenceHost& host) {
+    const std::vector<unsigned> ports{some_port(dice), some_port(dice), some_port(dice)};
+    const auto count = dice.below(14);
+    for (unsigned i = 0; i < count; ++i) {
+        ReferenceHost::Holder holder;
+        holder.address = holder_address(dice);
+        holder.v6only = holder.address == IpAddress::any(Family::IPv6) && dice.chance(50);
+        holder.port = dice.chance(80) ? dice.pick(ports) : some_port(dice);
+        holder.protocol = dice.chance(70) ? 6 : 17;
+        for (const auto& words : some_owners())
+            if (dice.chance(60)) holder.owners.push_back(words);
+        host.holders.push_back(holder);
+        if (dice.chance(25)) {  // another one beside it
+            if (dice.chance(50)) holder.owners.clear();
+            host.holders.push_back(holder);
+        }
+    }
+}
+
 }  // namespace
+
+const std::vector<std::map<std::string, std::string>>& some_owners() {
+    static const std::vector<std::map<std::string, std::string>> kOwners{
+        {{"container", "shop-*"}}, {{"exe", "/usr/sbin/web"}, {"user", "www-data"}}};
+    return kOwners;
+}
 
 ReferenceHost random_host(Dice& dice) {
     ReferenceHost host;
@@ -107,6 +141,7 @@ ReferenceHost random_host(Dice& dice) {
     }
     add_bans(dice, host);
     add_open_flows(dice, host);
+    add_holders(dice, host);
     return host;
 }
 

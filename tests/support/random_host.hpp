@@ -29,5 +29,7 @@ enum class Clock { Kernel, Own };
 [[nodiscard]] const std::vector<std::string>& some_sources(bool v4);
 [[nodiscard]] const std::vector<std::string>& some_destinations(bool v4);
 [[nodiscard]] unsigned some_port(Dice& dice);
+// The owners that policies name and sockets may be proven to have.
+[[nodiscard]] const std::vector<std::map<std::string, std::string>>& some_owners();
 
 }  // namespace portlid::test

@@ -158,9 +158,16 @@ std::string random_limit(Dice& dice, const Names& names, Clock clock) {
     return text + " }\n";
 }
 
+std::string random_owner(Dice& dice) {
+    std::string text;
+    for (const auto& [word, value] : dice.pick(some_owners()))
+        text += (text.empty() ? "" : ", ") + word + ": " + quoted(value);
+    return "    owner: { " + text + " }\n";
+}
+
 std::string random_service(Dice& dice, const Names& names, Clock clock, unsigned number) {
-    // At most four limits and owners on one port (bpf/README.md): the first three services may have
-    // a limit, the first an owner as well.
+    // At most four limits and owners on one port (bpf/README.md): the first service may have both,
+    // the next two one of them.
     const bool limited = number < 3 && dice.chance(50);
     std::string text = "  - name: n" + std::to_string(number) + "\n";
     text += "    ports: " + random_ports(dice, limited) + "\n";
@@ -179,7 +186,7 @@ std::string random_service(Dice& dice, const Names& names, Clock clock, unsigned
                                dice.between(1, 3))) +
                 "\n";
     if (dice.chance(40)) text += "    mode: " + random_mode(dice) + "\n";
-    if (number == 0 && dice.chance(40)) text += "    owner: { container: \"shop-*\" }\n";
+    if ((number == 0 || (number < 3 && !limited)) && dice.chance(60)) text += random_owner(dice);
     return text;
 }
 

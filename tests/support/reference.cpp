@@ -279,8 +279,38 @@ private:
             return false;
         return names_port(service.ports, flow.protocol, flow.port);
     }
-    static bool admits(const Service& service, const NewFlow& flow) {
-        if (service.owner) return false;  // until the exposure work proves owners
+    // The sockets that a packet to this place goes to: those of its very address, else those of
+    // every address; a container that is routed to has only its own.
+    std::vector<const ReferenceHost::Holder*> sockets_of(const NewFlow& flow, bool routed) const {
+        std::vector<const ReferenceHost::Holder*> exact, wild;
+        for (const auto& holder : host_.holders) {
+            if (holder.protocol != flow.protocol || holder.port != flow.port) continue;
+            const bool v4 = flow.destination.family() == Family::IPv4;
+            const bool v4_too = holder.address == IpAddress::any(Family::IPv6) && !holder.v6only;
+            if (holder.address == flow.destination)
+                exact.push_back(&holder);
+            else if (holder.address == IpAddress::any(flow.destination.family()) || (v4 && v4_too))
+                wild.push_back(&holder);
+        }
+        if (!exact.empty() || routed) return exact;
+        return wild;
+    }
+    // Somebody sits there, and everybody who does is the owner.
+    bool owner_holds(const policy::Owner& owner, const NewFlow& flow, bool routed) const {
+        const auto sockets = sockets_of(flow, routed);
+        return !sockets.empty() &&
+               std::all_of(sockets.begin(), sockets.end(),
+                           [&](const auto* socket) { return socket->belongs_to(owner); });
+    }
+    bool to_routed_container() const {
+        return !own_address() && !to_everybody() &&
+               in_network(ReferenceHost::Network::Kind::Container);
+    }
+    bool owner_is_there(const Service& service, const NewFlow& flow, bool routed) const {
+        return !service.owner || owner_holds(*service.owner, flow, routed);
+    }
+    bool admits(const Service& service, const NewFlow& flow, bool routed) const {
+        if (!owner_is_there(service, flow, routed)) return false;
         return service.from_any || in_any(service.from, flow.source);
     }
     bool port_is_open(const NewFlow& flow) const {
@@ -288,7 +318,7 @@ private:
         bool named = false;
         for (const auto& service : policy_.services) {
             if (!names(service, flow)) continue;
-            if (admits(service, flow)) return true;
+            if (admits(service, flow, false)) return true;
             named = true;
         }
         return !named && zone_.default_action == Action::Allow;
@@ -304,13 +334,14 @@ private:
     }
     void port_rows() {
         std::vector<const Service*> naming;
+        const bool routed = to_routed_container();
         for (const auto& service : policy_.services)
             if (names(service, flow())) naming.push_back(&service);
         for (const auto* service : naming)
-            if (admits(*service, flow()) && !(limited(*service, flow()) && pure_syn()))
+            if (admits(*service, flow(), routed) && !(limited(*service, flow()) && pure_syn()))
                 return allow(REASON_allowed, service->name);
         for (const auto* service : naming)
-            if (admits(*service, flow()) && lets_in(*service))
+            if (admits(*service, flow(), routed) && lets_in(*service))
                 return allow(REASON_allowed, service->name);
         if (!naming.empty())
             closed_by(naming);
@@ -328,9 +359,10 @@ private:
         if (services.empty()) drop(REASON_no_service, mode);
         for (const auto* service : services) {
             const bool source = service->from_any || in_any(service->from, p_.source);
-            drop(!source          ? REASON_source_not_allowed
-                 : service->owner ? REASON_owner_absent
-                                  : REASON_limited,
+            const bool owner = owner_is_there(*service, flow(), to_routed_container());
+            drop(!source  ? REASON_source_not_allowed
+                 : !owner ? REASON_owner_absent
+                          : REASON_limited,
                  mode);
         }
     }

@@ -6,6 +6,7 @@
 // Choices that the contract leaves open are those of bpf/README.md and policy/README.md.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -42,7 +43,19 @@ struct ReferenceHost {
         Flow flow;
         bool before_the_flip = true;  // or only since the zone enforces
     };
+    struct Holder {  // one socket that a packet may be for
+        IpAddress address;
+        unsigned port = 0;
+        unsigned protocol = 0;
+        bool v6only = false;  // of `::` only
+        // Each owner that it was proven to belong to: the words of an `owner:`.
+        std::vector<std::map<std::string, std::string>> owners;
+        [[nodiscard]] bool belongs_to(const policy::Owner& owner) const {
+            return std::find(owners.begin(), owners.end(), owner.matches) != owners.end();
+        }
+    };
     std::vector<IpAddress> own;
+    std::vector<Holder> holders;
     std::vector<Network> networks;
     std::vector<Flow> flows;
     std::vector<Ban> bans;

@@ -3,10 +3,14 @@
 
 #include <pwd.h>
 #include <spdlog/spdlog.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 
 #include "inventory/ownership.hpp"
 #include "kernel/cgroup.hpp"
@@ -59,7 +63,8 @@ Binds::Binds(const PolicyStore& policies, Observer& observer, Emitter& emitter,
       observer_(observer),
       emitter_(emitter),
       sensor_(sensor),
-      cgroup_(std::move(cgroup)) {
+      cgroup_(std::move(cgroup)),
+      made_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
     if (cgroup_.empty())
         if (const auto found = kernel::open_cgroup({})) cgroup_ = found->path;
 }
@@ -78,12 +83,13 @@ std::uint32_t Binds::mode() const {
     return mode == policy::Mode::Enforce ? BINDS_REFUSE : BINDS_WOULD_REFUSE;
 }
 
-void Binds::add_rules(kernel::BindTables& tables) const {
-    tables.ports.assign(2UL * 65536, 0);
+void Binds::add_rules(kernel::BindTables& tables, bool ports) const {
+    if (ports) tables.ports.assign(2UL * 65536, 0);
     const auto& rules = policies_.model().binds_allow;
     for (std::size_t i = 0; i < rules.size() && i < BIND_RULES; ++i) {
         const auto bit = std::uint64_t{1} << i;
-        for (const auto& range : rules[i].ports) name_ports(tables, range, bit);
+        if (ports)
+            for (const auto& range : rules[i].ports) name_ports(tables, range, bit);
         if (!rules[i].owner) continue;
         const auto& words = rules[i].owner->matches;
         if (const auto user = words.find("user"); user != words.end()) {
@@ -100,12 +106,17 @@ void Binds::add_rules(kernel::BindTables& tables) const {
     }
 }
 
-// Every cgroup below the sensor's, by the container or unit that its path names.
+// Every cgroup below the sensor's, by the container or unit that its path names. An engine makes
+// the cgroup a moment before the container runs, so one that it has only announced runs now.
 void Binds::add_cgroups(kernel::BindTables& tables) const {
     if (tables.settings.needs_cgroup == 0 || cgroup_.empty()) return;
     const auto& rules = policies_.model().binds_allow;
+    const auto watch = [this](const fs::path& directory) {
+        (void)::inotify_add_watch(made_.get(), directory.c_str(), IN_CREATE | IN_ONLYDIR);
+    };
     std::error_code failed;
     std::size_t seen = 0;
+    watch(cgroup_);
     for (fs::recursive_directory_iterator
              at(cgroup_, fs::directory_options::skip_permission_denied, failed),
          end;
@@ -117,10 +128,21 @@ void Binds::add_cgroups(kernel::BindTables& tables) const {
         process.unit = identity::unit_of(path);
         process.container_id = identity::container_id_of(path);
         inventory::OwnerFacts facts;
+        std::optional<identity::Container> container;
         facts.process = &process;
+        if (process.container_id.empty())
+            watch(at->path());
+        else
+            at.disable_recursion_pending();  // all below it is the container's
         for (const auto& engine : observer_.engines())
-            if (engine && facts.container == nullptr && !process.container_id.empty())
-                facts.container = engine->find(process.container_id);
+            if (const auto* known = engine && !container && !process.container_id.empty()
+                                        ? engine->find(process.container_id)
+                                        : nullptr)
+                container = *known;
+        if (container) {
+            container->running = true;
+            facts.container = &*container;
+        }
         std::uint64_t bits = 0;
         for (std::size_t i = 0; i < rules.size() && i < BIND_RULES; ++i) {
             if (!rules[i].owner) continue;
@@ -141,14 +163,18 @@ void Binds::update() {
         written_ = sensor_.adopted();
         if (!written_) return;
     }
+    const bool same = written_ && problem_.empty() && wanted == mode_ && generation_ != 0 &&
+                      generation_ == policies_.generation();
     kernel::BindTables tables;
     tables.settings.mode = wanted;
     if (wanted != BINDS_RECORD) {
-        add_rules(tables);
+        add_rules(tables, !same);
         add_cgroups(tables);
     }
-    const auto done = sensor_.set_binds(tables);
+    const auto done = same ? sensor_.set_bind_who(tables) : sensor_.set_binds(tables);
     written_ = wanted != BINDS_RECORD;
+    generation_ = policies_.generation();
+    mode_ = wanted;
     const auto problem = done ? std::string() : done.error().message;
     if (problem == problem_) return;
     problem_ = problem;
@@ -157,6 +183,13 @@ void Binds::update() {
     emitter_.emit(event::Kind::SensorDegraded,
                   event::sensor_degraded_body(emitter_.origin(), "binds", problem,
                                               "binds are recorded, not refused"));
+}
+
+void Binds::cgroups_changed() {
+    std::array<char, 4096> ignored{};
+    while (::read(made_.get(), ignored.data(), ignored.size()) > 0)
+        ;
+    update();
 }
 
 }  // namespace portlid::app

@@ -10,6 +10,7 @@
 #include "app/emitter.hpp"
 #include "app/observer.hpp"
 #include "app/policy_store.hpp"
+#include "base/unique_fd.hpp"
 
 namespace portlid::app {
 
@@ -20,10 +21,13 @@ public:
 
     // Once a second, and when policy or containers changed. Costs nothing while nothing is refused.
     void update();
+    // Readable: cgroups were made. Somebody is about to start there, and may bind at once.
+    [[nodiscard]] int fd() const { return made_.get(); }
+    void cgroups_changed();
 
 private:
     [[nodiscard]] std::uint32_t mode() const;  // BINDS_*
-    void add_rules(kernel::BindTables& tables) const;
+    void add_rules(kernel::BindTables& tables, bool ports) const;
     void add_cgroups(kernel::BindTables& tables) const;
 
     const PolicyStore& policies_;
@@ -31,7 +35,10 @@ private:
     Emitter& emitter_;
     kernel::Sensor& sensor_;
     std::filesystem::path cgroup_;
-    bool written_ = false;  // something that refuses, or would
+    UniqueFd made_;                 // an inotify descriptor
+    bool written_ = false;          // something that refuses, or would
+    std::uint64_t generation_ = 0;  // that was written last, and its mode
+    std::uint32_t mode_ = BINDS_RECORD;
     std::string problem_;
 };
 

@@ -14,6 +14,9 @@ namespace portlid::app {
 
 namespace {
 
+// How long an engine may take to say whose port its proxy has just opened.
+constexpr std::uint64_t kEngineLagNs = 3'000'000'000;
+
 bool in_ranges(const std::vector<policy::PortRange>& ranges, std::uint8_t protocol, HostPort port) {
     return std::any_of(ranges.begin(), ranges.end(), [&](const policy::PortRange& range) {
         return static_cast<std::uint8_t>(range.protocol) == protocol &&
@@ -175,6 +178,10 @@ bool Owners::all_fit(const policy::Owner& owner, const kernel::OwnerPorts::Slot&
             facts.container = inventory::container_behind(*listener, index, observer_.engines());
         if (listener != nullptr && listener->holder) facts.process = &listener->holder->process;
         if (inventory::fits_owner(owner, facts)) return true;
+        const bool soon = listener != nullptr && facts.container == nullptr &&
+                          inventory::keeps_ports_for_others(*listener->holder) &&
+                          boot_now().ns < listener->since.ns + kEngineLagNs;
+        if (soon) return false;  // nobody is called a stranger before his name can be known
         stranger = view_of(listener, facts.container);
         return false;
     });

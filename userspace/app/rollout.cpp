@@ -220,6 +220,7 @@ void Rollout::tell_what_waits() {
 void Rollout::tick() {
     look_for_rescue();
     follow_kernel();
+    follow_labels();
     // Overlays were laid over it: made again when it is needed, 3 MB until then.
     if (confirmed_.compiled && confirmed_.compiled.use_count() == 1) confirmed_.compiled.reset();
     if (sensor_ != nullptr) take_expired_bans();

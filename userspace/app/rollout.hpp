@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Carries out what changes the policy in force: start, reload, apply, confirm, rollback, mode,
-// allow, set, ban. Everything is written down before it is told, and nothing that fails changes
-// what is in force. One thread.
+// allow, set, ban, container labels. Everything is written down before it is told, and nothing that
+// fails changes what is in force. One thread.
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "app/coverage.hpp"
 #include "app/observer.hpp"
@@ -103,6 +104,13 @@ private:
     [[nodiscard]] Result<> go_back_to(const rollout::Generation& target, const Change& change);
     [[nodiscard]] rollout::Generation as_generation() const;
     void follow_kernel();
+    void follow_labels();
+    [[nodiscard]] std::vector<rollout::LabelAsk> wanted_labels() const;
+    [[nodiscard]] Result<> set_labels(std::vector<rollout::LabelAsk> asks);
+    void tell_rejected(const std::string& who, const std::vector<std::string>& why,
+                       const std::string& hint);
+    void tell_refused_labels();
+    [[nodiscard]] Json labels_json() const;
     void take_expired_bans();
     void set_rescue(Rescue rescue);
     void look_for_rescue();
@@ -139,6 +147,10 @@ private:
     std::size_t instants_left_out_ = 0;
     std::string save_problem_;
     std::string rescue_problem_;
+    // Labels that could not be put in force, and the generation that stayed.
+    std::optional<std::pair<std::uint64_t, std::vector<rollout::LabelAsk>>> labels_failed_;
+    std::set<std::string> labels_told_;
+    std::uint64_t labels_generation_ = 0;  // the one that they were last weighed under
     std::function<void()> changed_;
 };
 

@@ -42,6 +42,12 @@ rollout::Until until_of(const rollout::Length& length) {
     return BootTime{boot_now().ns + static_cast<std::uint64_t>(length->count())};
 }
 
+nlohmann::ordered_json remaining_json(const rollout::Until& until) {
+    if (!until) return nullptr;
+    const auto now = boot_now().ns;
+    return until->ns > now ? (until->ns - now) / 1'000'000'000 : 0;
+}
+
 nlohmann::ordered_json until_json(const rollout::Until& until) {
     return until ? nlohmann::ordered_json(to_rfc3339(to_wall(*until)))
                  : nlohmann::ordered_json(nullptr);

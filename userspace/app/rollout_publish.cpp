@@ -19,9 +19,9 @@ Result<Rollout::Laid> Rollout::lay(Candidate& confirmed, Candidate* pending, Boo
                                    const rollout::Overlays& overlays, std::uint64_t same_number) {
     const auto now = boot_now();
     const auto* waiting = pending != nullptr ? &pending->policy : nullptr;
-    auto plan =
-        rollout::stages({&confirmed.policy, waiting, deadline, &overlays}, now, POLICY_SLOTS);
-    const auto instants = rollout::ends(overlays, now).size() + (pending != nullptr ? 1 : 0);
+    const rollout::Plan wanted{&confirmed.policy, waiting, deadline, &overlays};
+    auto plan = rollout::stages(wanted, now, POLICY_SLOTS);
+    const auto instants = rollout::instants(wanted, now).size();
     auto number = same_number != 0 ? same_number : next_number();
     Laid laid;
     for (auto& stage : plan) {

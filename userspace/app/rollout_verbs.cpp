@@ -24,12 +24,6 @@ using rollout::Until;
 constexpr std::chrono::hours kAllowLength{1};
 constexpr std::size_t kPolicyBytes = 1U << 20U;
 
-Json remaining_json(const Until& until) {
-    if (!until) return nullptr;
-    const auto now = boot_now().ns;
-    return until->ns > now ? (until->ns - now) / 1'000'000'000 : 0;
-}
-
 const char* mode_word(const std::optional<policy::Mode>& mode) {
     return mode ? policy::to_string(*mode) : "policy";
 }
@@ -106,6 +100,7 @@ Json Rollout::overrides_json() const {
     return {{"modes", std::move(modes)},
             {"allow", std::move(openings)},
             {"sets", std::move(sets)},
+            {"labels", labels_json()},
             {"bans", store_->state().bans.size()}};
 }
 

@@ -21,5 +21,7 @@ namespace portlid::app {
 [[nodiscard]] rollout::Until until_of(const rollout::Length& length);
 // RFC 3339, or null.
 [[nodiscard]] nlohmann::ordered_json until_json(const rollout::Until& until);
+// Whole seconds from now, or null.
+[[nodiscard]] nlohmann::ordered_json remaining_json(const rollout::Until& until);
 
 }  // namespace portlid::app

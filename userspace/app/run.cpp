@@ -30,7 +30,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using LostRecords = std::array<std::uint64_t, EVENT_KIND_SLOTS>;
-
 constexpr milliseconds kRingPeriod{100};
 constexpr milliseconds kSecond{1000};
 constexpr milliseconds kSweepPeriod{5000};
@@ -290,6 +289,7 @@ Result<> Running::serve(Loop& loop) {
             return r;
         if (auto r = loop.watch(nat->fd(), [this] { observer->set_nat(nat->drain()); }); !r)
             return r;
+        if (auto r = loop.watch(binds->fd(), [this] { binds->cgroups_changed(); }); !r) return r;
         // Somebody waits for a proof: the kernel wakes us for sockets on owned ports.
         if (auto r = loop.watch(sensor->ring_fds()[0], [this] { read_rings(); }); !r) return r;
         if (auto r = loop.every(kRingPeriod, [this] { read_rings(); }); !r) return r;

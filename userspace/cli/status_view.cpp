@@ -84,6 +84,16 @@ std::string overrides(const Json& document) {
     for (const auto& one : list(at(all, "sets")))
         add("set " + text(at(one, "change"), "?") + " " + text(at(one, "set"), "?") + " " +
             text(at(one, "member"), "?") + left_of(one));
+    for (const auto& one : list(at(all, "labels"))) {
+        std::string open;
+        for (const auto& port : list(at(one, "open")))
+            open += (open.empty() ? "" : ", ") + text(port);
+        const auto who = "label of " + text(at(one, "container"), "?") + ": ";
+        const auto left = text(at(one, "remaining_s"));
+        if (!open.empty())
+            add(who + open + (left.empty() ? ", while it runs" : ", " + left + " s left at most"));
+        for (const auto& why : list(at(one, "refused"))) add(who + "refused, " + text(why));
+    }
     if (const auto bans = number(at(all, "bans")); bans != 0)
         add(fmt::format("{} bans: portlid bans", bans));
     return lines;

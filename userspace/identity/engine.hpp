@@ -37,6 +37,7 @@ struct Container {
     std::map<std::string, std::string> labels;  // at most 64
     std::string compose_project;                // empty when not from compose
     std::string compose_service;
+    std::string started;    // State.StartedAt, in the engine's words; empty when it did not say
     std::uint32_t pid = 0;  // init process in the host's pid namespace; 0 = not running, not known
     bool host_network = false;
     std::string engine_socket;  // host path by which an engine's socket is mounted; empty = not

@@ -147,6 +147,7 @@ Container read_inspect(const nlohmann::json& value, std::string& fault) {
     container.image = bounded(config.text("Image"));
     container.image_id = bounded(top.text("Image"));
     read_labels(config.object("Labels"), container);
+    container.started = bounded(top.object("State").text("StartedAt"));
     container.pid = static_cast<std::uint32_t>(
         std::min<std::uint64_t>(top.object("State").number("Pid"), UINT32_MAX));
     container.running = container.pid != 0;

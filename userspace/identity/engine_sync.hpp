@@ -27,6 +27,7 @@ public:
     using Clock = std::chrono::steady_clock;
     void bury(Container container, Clock::time_point now);
     void forget(const std::string& id) { graves_.erase(id); }
+    [[nodiscard]] bool knows(const std::string& id) const { return graves_.contains(id); }
     void expire(Clock::time_point now);
     // Adds those that `containers` does not hold itself.
     void add_to(std::map<std::string, Container>& containers) const;

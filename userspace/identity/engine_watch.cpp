@@ -64,7 +64,7 @@ struct EngineWatcher::State {
     Millis retry = kFirstRetry;
     std::string line;
     bool dirty = false;
-    Clock::time_point first_event, last_event, next_resync;
+    Clock::time_point first_event, last_event, next_resync, last_announced;
     std::thread thread;
 
     void run();
@@ -137,8 +137,13 @@ void EngineWatcher::State::take_line() {
     line.clear();
     const auto now = Clock::now();
     if (event.changes_listing) mark_dirty(now);
-    if (event.container && !running.contains(event.container->id))
-        tombstones.bury(std::move(*event.container), now);
+    if (!event.container || running.contains(event.container->id)) return;
+    const bool news = !tombstones.knows(event.container->id);
+    tombstones.bury(std::move(*event.container), now);
+    // Its name is wanted before it runs; more of them at once wait for the listing.
+    if (!news || now - last_announced < kDebounce) return;
+    last_announced = now;
+    publish(snapshot->reachable, snapshot->problem, true);
 }
 
 bool EngineWatcher::State::take_bytes(std::string_view bytes) {

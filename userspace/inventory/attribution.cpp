@@ -46,9 +46,9 @@ std::optional<Holder> identify(const identity::ProcRoot& proc, std::uint32_t pid
     if (!process) return std::nullopt;
     Holder holder;
     holder.process = std::move(*process);
-    // Only a docker-proxy's arguments say anything here; others' may be kilobytes, ten thousand
-    // times.
-    if (identity::exe_name(holder.process.exe) != "docker-proxy") holder.process.argv = {};
+    // Only the arguments of these say anything here; others' may be kilobytes, ten thousand times.
+    const auto name = identity::exe_name(holder.process.exe);
+    if (name != "docker-proxy" && name != "conmon") holder.process.argv = {};
     holder.known = true;
     add_parent(proc, holder);
     return holder;

@@ -55,8 +55,8 @@ void add_nat(const Join& join, bool proxy, Exposure& item) {
         item.published = {rule->host_address, rule->inner_port(item.port), proxy, true};
 }
 
-// Only a proven docker-proxy or dockerd speaks for the container that the engine names. Whoever
-// else sits on a published port stays himself; the DNAT before him is still the engine's.
+// Only a proven docker-proxy, dockerd or conmon speaks for the container that the engine names.
+// Whoever else sits on a published port stays himself; the DNAT before him is still the engine's.
 void add_holder(const Join& join, const Listener& listener, Exposure& item) {
     const auto* publish =
         item.host_netns ? join.index.find(item.protocol, *item.address, item.port) : nullptr;
@@ -66,7 +66,9 @@ void add_holder(const Join& join, const Listener& listener, Exposure& item) {
     if (listener.binder) item.binder = shared_view(join, listener.binder);
     if (publish != nullptr) {
         item.published = published_of(*publish, proxy);
-        const bool engines_own = proxy || (known && is_docker_daemon(*listener.holder));
+        const bool engines_own =
+            proxy || (known && (is_docker_daemon(*listener.holder) ||
+                                is_monitor_of(*listener.holder, *publish->container)));
         if (!known || engines_own) item.holder = speaking_for(item.holder, *publish->container);
     } else if (proxy) {
         item.published = published_by_arguments(listener.holder->process, item.protocol,

@@ -52,6 +52,7 @@ bool fits_compose(const std::string& wanted, const identity::Container& containe
 
 bool fits_container_word(const std::string& kind, const std::string& wanted,
                          const identity::Container& container) {
+    if (kind == "id") return wanted == container.id;  // never in a file: owners of label openings
     if (kind == "container") return glob(wanted, container.name);
     if (kind == "image") return fits_image(wanted, container);
     if (kind == "compose") return fits_compose(wanted, container);
@@ -68,7 +69,8 @@ bool fits_process_word(const std::string& kind, const std::string& wanted,
 }
 
 bool is_container_word(const std::string& kind) {
-    return kind == "container" || kind == "image" || kind == "compose" || kind == "label";
+    return kind == "id" || kind == "container" || kind == "image" || kind == "compose" ||
+           kind == "label";
 }
 
 }  // namespace
@@ -94,11 +96,12 @@ const identity::Container* container_behind(const Listener& listener, const Publ
                                             const PublishIndex::Engines& engines) {
     if (!listener.holder || !listener.holder->known) return nullptr;
     const auto& holder = *listener.holder;
-    if (is_docker_proxy(holder) || is_docker_daemon(holder)) {
-        const auto* publish = index.find(exposed_protocol(listener.socket.protocol),
-                                         listener.socket.address, listener.socket.port);
-        return publish == nullptr ? nullptr : publish->container;
-    }
+    const auto* publish = index.find(exposed_protocol(listener.socket.protocol),
+                                     listener.socket.address, listener.socket.port);
+    const bool engines_own = is_docker_proxy(holder) || is_docker_daemon(holder);
+    if (publish != nullptr && (engines_own || is_monitor_of(holder, *publish->container)))
+        return publish->container;
+    if (engines_own) return nullptr;
     if (holder.process.container_id.empty()) return nullptr;
     for (const auto& engine : engines)
         if (const auto* found = engine ? engine->find(holder.process.container_id) : nullptr)

@@ -27,7 +27,7 @@ struct OwnerFacts {
 [[nodiscard]] bool is_cgroup_word(const std::string& kind);
 
 // Whom a socket of the host's namespace speaks for: the container that publishes the port, when its
-// holder is a proven docker-proxy or dockerd, else the one that the holder lives in.
+// holder is a proven docker-proxy, dockerd or conmon, else the one that the holder lives in.
 [[nodiscard]] const identity::Container* container_behind(const Listener& listener,
                                                           const PublishIndex& index,
                                                           const PublishIndex::Engines& engines);

@@ -78,6 +78,23 @@ std::string_view argument(const identity::Process& process, std::string_view nam
 
 }  // namespace
 
+namespace {
+
+bool is_monitor(const Holder& holder) {
+    return holder.known && holder.process.uid == 0 && holder.process.container_id.empty() &&
+           identity::exe_name(holder.process.exe) == "conmon";
+}
+
+}  // namespace
+
+bool is_monitor_of(const Holder& holder, const identity::Container& container) {
+    return is_monitor(holder) && argument(holder.process, "-c") == container.id;
+}
+
+bool keeps_ports_for_others(const Holder& holder) {
+    return is_docker_proxy(holder) || is_docker_daemon(holder) || is_monitor(holder);
+}
+
 std::optional<Published> published_by_arguments(const identity::Process& proxy,
                                                 std::uint8_t protocol, const IpAddress& address,
                                                 HostPort port) {

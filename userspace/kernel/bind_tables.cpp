@@ -32,6 +32,10 @@ Result<std::map<std::uint64_t, std::uint8_t>> write_sets(int map,
 
 }  // namespace
 
+Result<> write_bind_who(const BindMaps& maps, const BindTables& tables) {
+    return sync_map(maps.who, tables.who, kWhoRoom, "who may bind");
+}
+
 Result<> write_bind_tables(const BindMaps& maps, const BindTables& tables) {
     bind_settings now{};
     const std::uint32_t zero = 0;
@@ -44,7 +48,7 @@ Result<> write_bind_tables(const BindMaps& maps, const BindTables& tables) {
         const bind_settings pause{};
         if (auto done = write(maps.settings, 0, &pause, "`binds`"); !done) return done;
     }
-    if (auto done = sync_map(maps.who, tables.who, kWhoRoom, "who may bind"); !done) return done;
+    if (auto done = write_bind_who(maps, tables); !done) return done;
     const auto numbers = write_sets(maps.sets, tables.ports);
     if (!numbers) return pass_on(numbers.error());
     for (std::uint32_t i = 0; i < BIND_PORT_ENTRIES; ++i) {

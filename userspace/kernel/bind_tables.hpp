@@ -26,5 +26,7 @@ struct BindMaps {
 
 // Written so that nobody is refused half-way: who may do what first, the mode last.
 [[nodiscard]] Result<> write_bind_tables(const BindMaps& maps, const BindTables& tables);
+// Who fits which rule alone, where rules, ports and mode are those that were written last.
+[[nodiscard]] Result<> write_bind_who(const BindMaps& maps, const BindTables& tables);
 
 }  // namespace portlid::kernel

@@ -213,10 +213,17 @@ OwnerPorts Sensor::owner_ports() const {
             impl_->map("port_proofs"), impl_->programs.program("port_claim")};
 }
 
+BindMaps Sensor::bind_maps() const {
+    return {impl_->map("bind_settings"), impl_->map("bind_ports"), impl_->map("bind_sets"),
+            impl_->map("bind_who")};
+}
+
 Result<> Sensor::set_binds(const BindTables& tables) {
-    return write_bind_tables({impl_->map("bind_settings"), impl_->map("bind_ports"),
-                              impl_->map("bind_sets"), impl_->map("bind_who")},
-                             tables);
+    return write_bind_tables(bind_maps(), tables);
+}
+
+Result<> Sensor::set_bind_who(const BindTables& tables) {
+    return write_bind_who(bind_maps(), tables);
 }
 
 Result<> Sensor::attach_sockets() {

@@ -136,6 +136,8 @@ public:
     // Who sits on owned ports, what is proven of them, and who may bind.
     [[nodiscard]] OwnerPorts owner_ports() const;
     [[nodiscard]] Result<> set_binds(const BindTables& tables);
+    // Who fits which rule alone, under the rules that were set last.
+    [[nodiscard]] Result<> set_bind_who(const BindTables& tables);
 
     // Hooks on sockets; per-hook failures are states, not errors, unless every one failed.
     [[nodiscard]] Result<> attach_sockets();
@@ -171,6 +173,7 @@ public:
     void detach_all();
 
 private:
+    [[nodiscard]] BindMaps bind_maps() const;
     Sensor();
     struct Impl;
     std::unique_ptr<Impl> impl_;

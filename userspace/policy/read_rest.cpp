@@ -126,7 +126,6 @@ void read_labels(LoadState& state, const YamlNode& node) {
     if (const auto* ceiling = map.need("ceiling"))
         read_list(*ceiling, "`ceiling`", true, state.report,
                   [&](const YamlNode& item) { read_ceiling(state, item); });
-    state.report.warn(node.place, "labels are parsed but not read from containers yet");
 }
 
 void read_binds(LoadState& state, const YamlNode& node) {

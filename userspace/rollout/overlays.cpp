@@ -113,7 +113,10 @@ std::string rule_name(const Opening& opening) {
     return "allow " + policy::to_string(opening.ports);
 }
 
-policy::Policy overlay(policy::Policy base, const Overlays& overlays, BootTime now) {
+namespace {
+
+// Sets and openings, which labels are weighed under.
+void lay_what_labels_see(policy::Policy& base, const Overlays& overlays, BootTime now) {
     bool sets_changed = false;
     for (const auto& change : overlays.sets) {
         if (ended(change.until, now) || misses(base, change)) continue;
@@ -123,6 +126,23 @@ policy::Policy overlay(policy::Policy base, const Overlays& overlays, BootTime n
     if (sets_changed) resolve_all(base);
     for (const auto& opening : overlays.openings)
         if (!ended(opening.until, now) && !misses(base, opening)) apply_opening(base, opening);
+}
+
+}  // namespace
+
+std::vector<LabelAnswer> label_answers(const policy::Policy& base, const Overlays& overlays,
+                                       BootTime now) {
+    const bool as_written = overlays.sets.empty() && overlays.openings.empty();
+    if (as_written || overlays.labels.empty()) return weigh(base, overlays.labels, now);
+    auto laid = base;
+    lay_what_labels_see(laid, overlays, now);
+    return weigh(laid, overlays.labels, now);
+}
+
+policy::Policy overlay(policy::Policy base, const Overlays& overlays, BootTime now) {
+    lay_what_labels_see(base, overlays, now);
+    for (auto& answer : weigh(base, overlays.labels, now))
+        for (auto& opening : answer.openings) base.services.push_back(std::move(opening.service));
     for (const auto& change : overlays.modes)
         if (!ended(change.until, now) && !misses(base, change)) apply_mode(base, change);
     return base;
@@ -167,6 +187,16 @@ std::vector<BootTime> ends(const Overlays& overlays, BootTime now) {
     add(overlays.modes);
     add(overlays.openings);
     add(overlays.sets);
+    return {instants.begin(), instants.end()};
+}
+
+std::vector<BootTime> label_ends(const policy::Policy& base, const Overlays& overlays,
+                                 BootTime now) {
+    std::set<BootTime> instants;
+    if (overlays.labels.empty() || !base.labels_present) return {};
+    for (const auto& answer : label_answers(base, overlays, now))
+        for (const auto& opening : answer.openings)
+            if (opening.until) instants.insert(*opening.until);
     return {instants.begin(), instants.end()};
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an operator changes at run time on top of the policy file: modes, openings, set members.
-// They survive a restart and an apply, and end at their instant or by hand. Pure values.
+// What an operator changes at run time on top of the policy file: modes, openings, set members; and
+// what containers ask for by labels. They survive a restart and an apply, and end at their instant
+// or by hand. Pure values.
 #pragma once
 
 #include <optional>
@@ -9,6 +10,7 @@
 
 #include "base/clock.hpp"
 #include "policy/model.hpp"
+#include "rollout/labels.hpp"
 
 namespace portlid::rollout {
 
@@ -55,7 +57,10 @@ struct Overlays {
     std::vector<ModeOverride> modes;
     std::vector<Opening> openings;
     std::vector<SetChange> sets;
-    [[nodiscard]] bool empty() const { return modes.empty() && openings.empty() && sets.empty(); }
+    std::vector<LabelAsk> labels;  // of the containers that run
+    [[nodiscard]] bool empty() const {
+        return modes.empty() && openings.empty() && sets.empty() && labels.empty();
+    }
 };
 
 // The policy as it stands at `now`. Overlays that have ended, or that name what the policy does
@@ -71,9 +76,15 @@ struct Overlays {
 
 // The name that verdicts of an opening carry: "allow 8080/tcp".
 [[nodiscard]] std::string rule_name(const Opening& opening);
-// Removes what has ended; true when something had.
+// What becomes of the labels, in their order, under `base` with the other overlays.
+[[nodiscard]] std::vector<LabelAnswer> label_answers(const policy::Policy& base,
+                                                     const Overlays& overlays, BootTime now);
+// Removes what has ended; true when something had. Labels end with their containers.
 bool drop_ended(Overlays& overlays, BootTime now);
-// The instants after `now` at which something ends, ascending, each once.
+// The instants after `now` at which something ends, ascending, each once; without labels.
 [[nodiscard]] std::vector<BootTime> ends(const Overlays& overlays, BootTime now);
+// ...and at which something ends that labels open under `base`.
+[[nodiscard]] std::vector<BootTime> label_ends(const policy::Policy& base, const Overlays& overlays,
+                                               BootTime now);
 
 }  // namespace portlid::rollout

@@ -7,14 +7,6 @@ namespace portlid::rollout {
 
 namespace {
 
-std::vector<BootTime> instants(const Plan& plan, BootTime now) {
-    auto all = ends(*plan.overlays, now);
-    if (plan.pending != nullptr && plan.deadline > now) all.push_back(plan.deadline);
-    std::sort(all.begin(), all.end());
-    all.erase(std::unique(all.begin(), all.end()), all.end());
-    return all;
-}
-
 Stage stage_at(const Plan& plan, BootTime when) {
     const bool waits = plan.pending != nullptr && when < plan.deadline;
     const auto& base = waits ? *plan.pending : *plan.confirmed;
@@ -24,6 +16,19 @@ Stage stage_at(const Plan& plan, BootTime when) {
 }
 
 }  // namespace
+
+std::vector<BootTime> instants(const Plan& plan, BootTime now) {
+    auto all = ends(*plan.overlays, now);
+    for (const auto* base : {plan.confirmed, plan.pending}) {
+        if (base == nullptr) continue;
+        const auto more = label_ends(*base, *plan.overlays, now);
+        all.insert(all.end(), more.begin(), more.end());
+    }
+    if (plan.pending != nullptr && plan.deadline > now) all.push_back(plan.deadline);
+    std::sort(all.begin(), all.end());
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+    return all;
+}
 
 std::vector<Stage> stages(const Plan& plan, BootTime now, std::size_t room) {
     const auto all = instants(plan, now);

@@ -22,6 +22,9 @@ struct Plan {
     const Overlays* overlays = nullptr;
 };
 
+// The instants after `now` at which another stage begins, ascending, each once.
+[[nodiscard]] std::vector<BootTime> instants(const Plan& plan, BootTime now);
+
 // At most `room` stages, the first in force at `now`. Where more instants than stages remain, the
 // last stage is what stands when all of them have passed: an opening may close early, never late.
 [[nodiscard]] std::vector<Stage> stages(const Plan& plan, BootTime now, std::size_t room);

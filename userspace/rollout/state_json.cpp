@@ -63,19 +63,37 @@ Json set_json(const SetChange& change) {
             {"hits", change.hits}};
 }
 
+template <typename Items, typename Convert>
+Json list_json(const Items& items, Convert convert) {
+    Json list = Json::array();
+    for (const auto& item : items) list.push_back(convert(item));
+    return list;
+}
+
+Json port_json(const policy::PortRange& range) {
+    return {{"protocol", static_cast<int>(range.protocol)},
+            {"first", range.first_host},
+            {"last", range.last_host}};
+}
+
+// Containers choose these words: what is not UTF-8 is replaced when the whole is written.
+Json label_json(const LabelAsk& ask) {
+    return {{"id", ask.id},
+            {"container", ask.container},
+            {"ports", list_json(ask.ports, port_json)},
+            {"from", ask.from},
+            {"for", ask.length},
+            {"started", ask.started},
+            {"started_at", until_json(ask.started_at)},
+            {"problem", ask.problem}};
+}
+
 Json ban_json(const KeptBan& ban) {
     return {{"source", ban.source.to_string()},
             {"until", until_json(ban.until)},
             {"reason", ban.reason},
             {"since_unix_ns", unix_ns(ban.since)},
             {"by", author_json(ban.author)}};
-}
-
-template <typename Items, typename Convert>
-Json list_json(const Items& items, Convert convert) {
-    Json list = Json::array();
-    for (const auto& item : items) list.push_back(convert(item));
-    return list;
 }
 
 Json generation_json(const Generation& entry) {
@@ -136,20 +154,34 @@ struct Reader {
         change.hits = hits(json);
         return change;
     }
-    [[nodiscard]] Opening opening(const Json& json) const {
+    [[nodiscard]] static policy::PortRange port(const Json& json) {
         const auto protocol = json.at("protocol").get<int>();
         if (protocol != 6 && protocol != 17)
             throw Json::other_error::create(501, "not a protocol", &json);
-        Opening change{
-            {static_cast<policy::PortProtocol>(protocol), json.at("first").get<std::uint16_t>(),
-             json.at("last").get<std::uint16_t>()},
-            {},
-            json.at("zone").get<std::string>(),
-            until(json.at("until")),
-            author(json.at("by")),
-            hits(json)};
+        return {static_cast<policy::PortProtocol>(protocol), json.at("first").get<std::uint16_t>(),
+                json.at("last").get<std::uint16_t>()};
+    }
+    [[nodiscard]] Opening opening(const Json& json) const {
+        Opening change{port(json),
+                       {},
+                       json.at("zone").get<std::string>(),
+                       until(json.at("until")),
+                       author(json.at("by")),
+                       hits(json)};
         for (const auto& one : json.at("from")) change.from.push_back(prefix(one));
         return change;
+    }
+    [[nodiscard]] LabelAsk label(const Json& json) const {
+        LabelAsk ask;
+        ask.id = json.at("id").get<std::string>();
+        ask.container = json.at("container").get<std::string>();
+        for (const auto& one : json.at("ports")) ask.ports.push_back(port(one));
+        ask.from = json.at("from").get<std::vector<std::string>>();
+        ask.length = json.at("for").get<std::string>();
+        ask.started = json.at("started").get<std::string>();
+        ask.started_at = until(json.at("started_at"));
+        ask.problem = json.at("problem").get<std::string>();
+        return ask;
     }
     [[nodiscard]] SetChange set(const Json& json) const {
         return {json.at("set").get<std::string>(),
@@ -202,6 +234,10 @@ State read_state(const Json& json, const std::string& boot) {
     for (const auto& one : json.at("openings"))
         state.overlays.openings.push_back(reader.opening(one));
     for (const auto& one : json.at("sets")) state.overlays.sets.push_back(reader.set(one));
+    // Of this boot only: another one starts every container anew. Not in what earlier versions
+    // wrote.
+    if (const auto labels = json.find("labels"); labels != json.end() && reader.same_boot)
+        for (const auto& one : *labels) state.overlays.labels.push_back(reader.label(one));
     for (const auto& one : json.at("bans")) state.bans.push_back(reader.ban(one));
     return state;
 }
@@ -224,6 +260,7 @@ std::string to_json(const State& state, const std::string& boot) {
                        {"modes", list_json(state.overlays.modes, mode_json)},
                        {"openings", list_json(state.overlays.openings, opening_json)},
                        {"sets", list_json(state.overlays.sets, set_json)},
+                       {"labels", list_json(state.overlays.labels, label_json)},
                        {"bans", list_json(state.bans, ban_json)}};
     return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

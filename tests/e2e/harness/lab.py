@@ -9,6 +9,7 @@ import sys
 
 from . import turns
 from .netns import Namespace
+from .wait import until
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 HOST4, HOST4_SECOND, HOST6 = "198.51.100.10", "198.51.100.11", "2001:db8:100::10"
@@ -99,6 +100,26 @@ class Lab:
         """Starts a tiny:1 container and returns when its process runs."""
         self.docker("run", "-d", "--name", name, *options, "tiny:1", *command)
         return int(self.docker("inspect", "-f", "{{.State.Pid}}", name))
+
+    def restart_dockerd(self):
+        """kill -9 and the same command again; returns when it answers."""
+        pid = int(self.host_file("/run/dockerd.pid").read_text())
+        command = pathlib.Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:-1]
+        os.kill(pid, signal.SIGKILL)
+        until("dockerd is gone", lambda: not os.path.exists(f"/proc/{pid}/exe") or
+              pathlib.Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z")
+        # Its containerd dies with it; a zombie of that pid would be taken for alive.
+        for file in ("/run/dockerd.pid", "/run/docker/containerd/containerd.pid"):
+            self.host_file(file).unlink(missing_ok=True)
+        with open(self.directory / "log/dockerd", "ab") as log:
+            self.spawn("host", *command, stdout=log, stderr=log)
+        until("dockerd answers", self._dockerd_answers, seconds=30, pause=0.1)
+
+    def _dockerd_answers(self):
+        try:
+            return self.run("host", "docker", "version", check=False, timeout=5).returncode == 0
+        except subprocess.TimeoutExpired:  # it took the request and is not ready yet
+            return False
 
     def container_log(self, name):
         done = self.run("host", "docker", "logs", name)

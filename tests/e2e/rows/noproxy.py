@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A09: a dockerd with userland-proxy=false, in a lab of its own. The row starts its own sensors."""
+"""A dockerd with userland-proxy=false, in a lab of its own. The rows start their own sensors."""
 
-from harness.clients import wait_http
+from harness.clients import in_parallel, no_reach, reach, wait_http
 from harness.context import policy
 from harness.lab import HOST4
 from harness.portlid import Portlid
 from harness.rows import row
+from harness.wait import until
 from rows import published
 
 DOCKERD_OPTIONS = "--userland-proxy=false"
@@ -26,3 +27,24 @@ def without_proxy(ctx):
             assert item["published"]["proxy"] is False, item
             published.closed(ctx)
             published.opened(ctx)
+
+
+@row("A11", "-p 7000-7100: all closed, then opened by one range; at most five exposure events say so")
+def range_of_ports(ctx):
+    wanted = set(range(7000, 7101))
+    with Portlid(ctx.lab, policy("enforce"), attach="auto") as ctx.sensor:
+        until("the sensor has told what was there", lambda: ctx.sensor.events("exposure.opened"))
+        before = len(ctx.sensor.events())
+        ctx.lab.run("host", "docker", "run", "-d", "--name", "range", "-p", "7000-7100:7000-7100",
+                    "tiny:1", "lab_echo", *wanted, timeout=240)
+        for family in ("ipv4", "ipv6"):
+            until(f"all are in ports ({family})", lambda: wanted <= {
+                i["port"] for i in ctx.sensor.ports(family=family, host_netns=True)})
+        assert all(in_parallel([lambda p=p: no_reach(ctx.ns["cli"], HOST4, p)
+                                for p in (7000, 7001, 7050, 7100)]))
+        told = [e for e in ctx.sensor.events()[before:] if e["kind"].startswith("exposure.") and
+                e["netns"] == ctx.sensor.ports(port=7000)[0]["netns"]]
+        assert 1 <= len(told) <= 5, [(e["kind"], e["port"], e.get("ports")) for e in told]
+        ctx.enforce("7000-7100/tcp")
+        assert reach(ctx.ns["cli"], HOST4, 7000) and reach(ctx.ns["cli"], HOST4, 7100)
+    ctx.lab.docker("rm", "-f", "range")

@@ -47,6 +47,15 @@ State full(BootTime until) {
                                        {0, 1},
                                        4});
     state.overlays.sets.push_back({"office", *Cidr::parse("192.0.2.1"), false, until, {}, 5});
+    LabelAsk ask{std::string(64, 'b'),
+                 "web",
+                 {{policy::PortProtocol::Tcp, 80, 81}},
+                 {"office"},
+                 "1h",
+                 "t",
+                 until,
+                 {}};
+    state.overlays.labels.push_back(ask);
     state.bans.push_back({*Cidr::parse("198.51.100.0/24"), until, "brute\nforce", WallTime{}, {}});
     return state;
 }
@@ -68,6 +77,7 @@ TEST(State, AfterARebootInstantsFollowTheWallClock) {
     const auto until = BootTime{boot_now().ns + 60'000'000'000};
     const auto back = from_json(to_json(full(until), "boot-1"), "boot-2");
     ASSERT_TRUE(back);
+    EXPECT_TRUE(back->overlays.labels.empty());  // every container starts anew
     // Here the clocks did not really restart, so it must be the same instant again.
     EXPECT_NEAR(static_cast<double>(back->pending->deadline.ns), static_cast<double>(until.ns),
                 1e9);
