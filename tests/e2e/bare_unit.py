@@ -44,7 +44,7 @@ class Confined(Portlid):
         self.manager.bind(address)
         self.manager.settimeout(0.01)
         self.told = []
-        writable = [part for path in (self.directory, self.runtime, "/sys/fs/bpf")
+        writable = [part for path in (self.directory, self.runtime)
                     for part in ("--writable", path)]
         lacking = [part for name in without for part in ("--without", name)]
         self.command = ["env", f"NOTIFY_SOCKET={address}", "WATCHDOG_USEC=400000", "/usr/bin/python3", "-B",
