@@ -168,8 +168,7 @@ def main(words):
     while words[0] != "--":
         lists[words[0]].append(words[1])
         words = words[2:]
-    # Not ReadWritePaths=: where ProtectKernelTunables= names the same path (/sys/fs/bpf), that wins.
-    seal([*lists["--writable"], *" ".join(unit.get("BindPaths", [])).split()])
+    seal(lists["--writable"])
     os.umask(int(unit["UMask"][0], 8))
     calls = allowed_calls(unit)  # asks systemd-analyze, so before anything is taken away
     give_up(unit, lists["--without"])
