@@ -35,8 +35,9 @@ class Confined(Portlid):
     """A sensor in the unit's confinement, with a service manager that listens."""
 
     def __init__(self, lab, text, without=(), options=(), like=None):
-        super().__init__(lab, text, docker=False, options=options, like=like)
-        lab.run("host", "mkdir", "-p", self.runtime)
+        super().__init__(lab, text, docker=False, options=(*options, "--on-exit", "keep"), like=like)
+        # As the unit's ExecStartPre= and RuntimeDirectory= do; /sys/fs/bpf itself stays read-only.
+        lab.run("host", "mkdir", "-p", "-m", "0700", self.runtime, self.bpffs)
         self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         address = str(self.directory / "notify")
         if os.path.exists(address):
@@ -44,7 +45,7 @@ class Confined(Portlid):
         self.manager.bind(address)
         self.manager.settimeout(0.01)
         self.told = []
-        writable = [part for path in (self.directory, self.runtime, "/sys/fs/bpf")
+        writable = [part for path in (self.directory, self.runtime, self.bpffs)
                     for part in ("--writable", path)]
         lacking = [part for name in without for part in ("--without", name)]
         self.command = ["env", f"NOTIFY_SOCKET={address}", "WATCHDOG_USEC=400000", "/usr/bin/python3", "-B",
@@ -161,6 +162,7 @@ def missing(lab):
         told = " ".join(str(e) for e in sensor.events("sensor.degraded"))
         assert all(name in told for name in weak), told
         assert all(name in sensor.log() for name in weak), sensor.log()
+    lab.run("host", ROOT / "build/portlid", "detach", "--bpffs", sensor.bpffs)
 
 
 ROWS = (("U01", confined), ("U02", holders), ("U03", programs), ("U04", rotated), ("U05", enforced),
