@@ -87,8 +87,7 @@ Event make_event(Kind kind, Severity severity) {
     return {.id = uuid_v7(now), .time = now, .kind = kind, .severity = severity};
 }
 
-// Written straight into the text: copying the body into a document with the envelope in front took
-// longer than all the rest of an event's way.
+// Written straight into the text, without a copy of the body in a document around it.
 std::string to_json_line(const Event& event) {
     const nlohmann::ordered_json id = event.id;
     auto line = fmt::format(
