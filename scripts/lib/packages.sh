@@ -73,6 +73,7 @@ unpack_syslog_ng() { # unpack_syslog_ng DIRECTORY
     [ ! -x "$1/usr/sbin/syslog-ng" ] || return 0
     local packages
     packages=$(mktemp -d)
+    mkdir -p "$1"
     say "unpacking syslog-ng into $1"
     (cd "$packages" && apt-get download syslog-ng-core libivykis0 libnet1 libwrap0 >log 2>&1) ||
         say "no syslog-ng here, its test will be skipped: $(tail -n 1 "$packages/log")"
