@@ -121,7 +121,7 @@ def wait_hits(sensor, kind, least):
         sensor.cli("events", "--since", "1m", "-o", "json")
         listed = sensor.get("status")["overrides"][kind]
         return listed and listed[0]["hits"] >= least and listed[0]
-    return until(f"{least} hits of overrides.{kind}", enough)
+    return until(f"{least} hits of overrides.{kind}", enough, seconds=20)
 
 
 def modes(lab):
@@ -180,7 +180,8 @@ def openings(lab):
         answer(after, "set", "add", "home", CLI4, "--for", "1h")
         assert reach(cli, HOST4, WEB), "a member of the set is not let in"
         until("a hit of the new member", lambda: [
-            one for one in shown_after_a_look(after) if one["address"] == CLI4 and one["hits"] > 0])
+            one for one in shown_after_a_look(after) if one["address"] == CLI4 and one["hits"] > 0],
+              seconds=20)
         answer(after, "set", "del", "home", "198.51.100.0/24")
         refusal(after, "set", "add", "nowhere", "192.0.2.1", code=2)
 

@@ -18,6 +18,7 @@ PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
 NOROOT_LOCKED = 0b11
 ALLOW, EPERM_ERRNO = 0x7FFF0000, 0x00050001
 EQUAL, MASKED_EQUAL = 4, 7
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -73,7 +74,13 @@ def seal(writable):
     mount(None, "/proc/sys", None, bind | remount | readonly | 2 | 4 | 8)
     for hidden in filter(os.path.exists, ("/proc/kallsyms", "/proc/kcore")):
         mount("/dev/null", hidden, None, bind)
+    # PrivateTmp=yes; a tree that lies in /tmp itself is still what runs.
+    tree = os.open(ROOT, os.O_PATH)
     mount("none", "/tmp", "tmpfs", 2 | 4)
+    if ROOT.startswith("/tmp/"):
+        os.makedirs(ROOT)
+        mount(f"/proc/self/fd/{tree}", ROOT, None, bind | recursive)
+    os.close(tree)
 
 
 # System calls
