@@ -66,10 +66,8 @@ void add_holder(const Join& join, const Listener& listener, Exposure& item) {
     if (listener.binder) item.binder = shared_view(join, listener.binder);
     if (publish != nullptr) {
         item.published = published_of(*publish, proxy);
-        const bool engines_own =
-            proxy || (known && (is_docker_daemon(*listener.holder) ||
-                                is_monitor_of(*listener.holder, *publish->container)));
-        if (!known || engines_own) item.holder = speaking_for(item.holder, *publish->container);
+        if (!known || speaks_for(*listener.holder, *publish->container))
+            item.holder = speaking_for(item.holder, *publish->container);
     } else if (proxy) {
         item.published = published_by_arguments(listener.holder->process, item.protocol,
                                                 *item.address, item.port);

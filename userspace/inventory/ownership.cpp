@@ -96,12 +96,12 @@ const identity::Container* container_behind(const Listener& listener, const Publ
                                             const PublishIndex::Engines& engines) {
     if (!listener.holder || !listener.holder->known) return nullptr;
     const auto& holder = *listener.holder;
-    const auto* publish = index.find(exposed_protocol(listener.socket.protocol),
-                                     listener.socket.address, listener.socket.port);
-    const bool engines_own = is_docker_proxy(holder) || is_docker_daemon(holder);
-    if (publish != nullptr && (engines_own || is_monitor_of(holder, *publish->container)))
-        return publish->container;
-    if (engines_own) return nullptr;
+    if (keeps_ports_for_others(holder)) {
+        const auto* publish = index.find(exposed_protocol(listener.socket.protocol),
+                                         listener.socket.address, listener.socket.port);
+        return publish != nullptr && speaks_for(holder, *publish->container) ? publish->container
+                                                                             : nullptr;
+    }
     if (holder.process.container_id.empty()) return nullptr;
     for (const auto& engine : engines)
         if (const auto* found = engine ? engine->find(holder.process.container_id) : nullptr)

@@ -76,10 +76,6 @@ std::string_view argument(const identity::Process& process, std::string_view nam
     return {};
 }
 
-}  // namespace
-
-namespace {
-
 bool is_monitor(const Holder& holder) {
     return holder.known && holder.process.uid == 0 && holder.process.container_id.empty() &&
            identity::exe_name(holder.process.exe) == "conmon";
@@ -87,8 +83,9 @@ bool is_monitor(const Holder& holder) {
 
 }  // namespace
 
-bool is_monitor_of(const Holder& holder, const identity::Container& container) {
-    return is_monitor(holder) && argument(holder.process, "-c") == container.id;
+bool speaks_for(const Holder& holder, const identity::Container& container) {
+    if (is_monitor(holder)) return argument(holder.process, "-c") == container.id;
+    return is_docker_proxy(holder) || is_docker_daemon(holder);
 }
 
 bool keeps_ports_for_others(const Holder& holder) {

@@ -54,11 +54,11 @@ private:
 [[nodiscard]] bool is_docker_proxy(const Holder& holder);
 // dockerd itself keeps the host port where the userland proxy is off.
 [[nodiscard]] bool is_docker_daemon(const Holder& holder);
-// podman's conmon keeps the host ports of the one container that it watches, and says which. Of
-// root, and not in a container: one that calls itself so there proves nothing.
-[[nodiscard]] bool is_monitor_of(const Holder& holder, const identity::Container& container);
-// Any of the three, for whichever container.
+// One of these two, or podman's conmon, which keeps the host ports of the one container that it
+// watches. Of root, and not in a container: one that calls itself so there proves nothing.
 [[nodiscard]] bool keeps_ports_for_others(const Holder& holder);
+// Such a holder, of a port that the engine publishes for `container`; conmon says itself for which.
+[[nodiscard]] bool speaks_for(const Holder& holder, const identity::Container& container);
 // What a proven docker-proxy forwards to, by its own arguments: for when no engine answers. None
 // unless they name this very protocol and host port.
 [[nodiscard]] std::optional<Published> published_by_arguments(const identity::Process& proxy,
