@@ -15,20 +15,6 @@ from harness.portlid import Portlid
 from harness.wait import until
 
 WEB, DATABASE = 8080, 5432
-SERVER = """
-import socket, threading
-def copy(connection):
-    while data := connection.recv(65536):
-        connection.sendall(data)
-servers = [socket.create_server(("0.0.0.0", port)) for port in (22, %d, %d)]
-def serve(listener):
-    while True:
-        threading.Thread(target=copy, args=(listener.accept()[0],), daemon=True).start()
-for server in servers:
-    threading.Thread(target=serve, args=(server,), daemon=True).start()
-print("ready", flush=True)
-threading.Event().wait()
-""" % (WEB, DATABASE)
 WATCHING = ("version: 1\nmode: monitor\nzones:\n  public:\n    interfaces: [uplink]\n"
             "    existing: 0\n")
 NOBODY4 = "198.51.100.77"
@@ -167,7 +153,7 @@ def damaged(lab, sensor):
 
 def rows(report):
     with bare.bare_lab() as lab:
-        bare.python(lab, SERVER)
+        bare.echo_server(lab, 22, WEB, DATABASE)
         with Portlid(lab, WATCHING, docker=False) as sensor:
             found = {}
             report.run("bare", "L01", "learn: users and their ports, not the scanner",

@@ -15,21 +15,6 @@ from harness.rows import Skip
 from harness.wait import until
 
 WEB = 8080
-SERVER = """
-import socket, threading
-def copy(connection):
-    with connection:
-        while data := connection.recv(65536):
-            connection.sendall(data)
-servers = [socket.create_server(("", port)) for port in (22, %d, 8081)]
-def serve(listener):
-    while True:
-        threading.Thread(target=copy, args=(listener.accept()[0],), daemon=True).start()
-for server in servers:
-    threading.Thread(target=serve, args=(server,), daemon=True).start()
-print("ready", flush=True)
-threading.Event().wait()
-""" % WEB
 ENFORCING = ("version: 1\nmode: enforce\nzones:\n  public: { interfaces: [uplink], default: drop }\n"
              "services:\n  - { name: ssh, ports: [22/tcp] }\n")
 EVERYWHERE = ("/usr/bin/portlid", "/lib/systemd/system/portlid.service", "/etc/portlid/policy.yaml",
@@ -176,7 +161,7 @@ def rows(report):
         raise Skip("scdoc or dpkg-dev, for scripts/package")
     with bare.bare_lab() as lab:
         deb = package(lab)
-        bare.python(lab, SERVER)
+        bare.echo_server(lab, 22, WEB, 8081)
         host = InstalledHost(lab)
         steps = [("K01", installed, (lab, host, deb)), ("K02", completes, (host,))]
         steps += [(f"K0{n}", documented, (lab, host, page)) for n, page in

@@ -13,20 +13,6 @@ from harness.portlid import Portlid
 from harness.wait import until
 
 WEB = 8080
-SERVER = """
-import socket, threading
-def copy(connection):
-    while data := connection.recv(65536):
-        connection.sendall(data)
-servers = [socket.create_server(("0.0.0.0", port)) for port in (22, %d)]
-def serve(listener):
-    while True:
-        threading.Thread(target=copy, args=(listener.accept()[0],), daemon=True).start()
-for server in servers:
-    threading.Thread(target=serve, args=(server,), daemon=True).start()
-print("ready", flush=True)
-threading.Event().wait()
-""" % WEB
 
 
 def policy(mode, *ports, extra=""):
@@ -235,7 +221,7 @@ ROWS = (("V01", "apply with a window, confirmed", confirmed),
 
 def rows(report):
     with bare.bare_lab() as lab:
-        bare.python(lab, SERVER)
+        bare.echo_server(lab, 22, WEB)
         for identity, sentence, function in ROWS:
             report.run("bare", identity, sentence, lambda: function(lab))
 

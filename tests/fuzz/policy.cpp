@@ -2,41 +2,16 @@
 // A policy text, and behind a line "%%" the text of the set file `list.netset` that it may name.
 // What loads has a normal form that loads again and is its own normal form; what loads compiles or
 // is refused with a reason.
-#include <unistd.h>
-
-#include <filesystem>
-#include <fstream>
-
-#include "fuzz.hpp"
+#include "directory.hpp"
 #include "policy/compile.hpp"
 #include "policy/load.hpp"
 #include "policy/show.hpp"
 
 namespace {
 
+using portlid::fuzz::Directory;
 using portlid::fuzz::promise;
 namespace policy = portlid::policy;
-
-// An empty directory of this process, in memory where there is a tmpfs for everybody.
-class Directory {
-public:
-    Directory() {
-        std::string name = std::filesystem::is_directory("/dev/shm") ? "/dev/shm" : "/tmp";
-        name += "/portlid-fuzz-XXXXXX";
-        promise(::mkdtemp(name.data()) != nullptr, "cannot make a directory");
-        path_ = name;
-    }
-    ~Directory() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    Directory(const Directory&) = delete;
-    Directory& operator=(const Directory&) = delete;
-    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
-private:
-    std::filesystem::path path_;
-};
 
 void check_errors(const policy::LoadOutcome& outcome) {
     bool error = false;

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A process's files in procfs. Input: byte 0 says which of stat, status, cgroup, cmdline and comm
 // the rest is; the others are those of an ordinary process.
-#include <sys/stat.h>
-
 #include <array>
-#include <filesystem>
-#include <fstream>
 
-#include "fuzz.hpp"
+#include "directory.hpp"
 #include "identity/process.hpp"
 
 namespace {
@@ -18,27 +14,14 @@ constexpr std::uint32_t kPid = 4242;
 
 class Tree {
 public:
-    Tree() {
-        std::string name = std::filesystem::is_directory("/dev/shm") ? "/dev/shm" : "/tmp";
-        name += "/portlid-fuzz-XXXXXX";
-        promise(::mkdtemp(name.data()) != nullptr, "cannot make a directory");
-        root_ = name;
-        std::filesystem::create_directories(process());
-    }
-    ~Tree() {
-        std::error_code ignored;
-        std::filesystem::remove_all(root_, ignored);
-    }
-    Tree(const Tree&) = delete;
-    Tree& operator=(const Tree&) = delete;
-    [[nodiscard]] const std::filesystem::path& root() const { return root_; }
-    void write(const char* name, std::string_view text) const {
-        std::ofstream(process() / name, std::ios::binary) << text << std::flush;
+    Tree() { std::filesystem::create_directories(root() / std::to_string(kPid)); }
+    [[nodiscard]] const std::filesystem::path& root() const { return directory_.path(); }
+    void write(const std::string& name, std::string_view text) const {
+        directory_.write((std::to_string(kPid) + "/" + name).c_str(), text);
     }
 
 private:
-    [[nodiscard]] std::filesystem::path process() const { return root_ / std::to_string(kPid); }
-    std::filesystem::path root_;
+    portlid::fuzz::Directory directory_;
 };
 
 struct File {

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // UFW's rules: one tuple line, in both families, and the same text as a whole user.rules.
-#include <filesystem>
-#include <fstream>
-
-#include "fuzz.hpp"
+#include "directory.hpp"
 #include "inventory/firewall.hpp"
 
 namespace {
@@ -17,32 +14,15 @@ void check(const UfwRule& rule, portlid::Family family) {
     promise(rule.destination.address.family() == family, "a destination of another family");
 }
 
-class Etc {
+class Etc : public portlid::fuzz::Directory {
 public:
     Etc() {
-        std::string name = std::filesystem::is_directory("/dev/shm") ? "/dev/shm" : "/tmp";
-        name += "/portlid-fuzz-XXXXXX";
-        promise(::mkdtemp(name.data()) != nullptr, "cannot make a directory");
-        path_ = name;
-        std::filesystem::create_directories(path_ / "ufw");
-        std::filesystem::create_directories(path_ / "default");
+        std::filesystem::create_directories(path() / "ufw");
+        std::filesystem::create_directories(path() / "default");
         write("ufw/ufw.conf", "ENABLED=yes\n");
         write("default/ufw", "DEFAULT_INPUT_POLICY=\"DROP\"\n");
         write("ufw/user6.rules", "");
     }
-    ~Etc() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    Etc(const Etc&) = delete;
-    Etc& operator=(const Etc&) = delete;
-    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-    void write(const char* name, std::string_view text) const {
-        std::ofstream(path_ / name, std::ios::binary) << text << std::flush;
-    }
-
-private:
-    std::filesystem::path path_;
 };
 
 }  // namespace

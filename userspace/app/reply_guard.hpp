@@ -17,7 +17,6 @@ public:
     // Once a second, and after each change of the network. `watched`: egress is watched wherever it
     // matters. Takes the guard down at once, puts it up when it holds.
     void keep(kernel::Sensor& sensor, bool watched);
-    [[nodiscard]] bool up() const { return up_; }
 
 private:
     [[nodiscard]] Result<> raise(kernel::Sensor& sensor);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/owner_ports.hpp"
 
+#include "kernel/syscall_program.hpp"
+
 namespace portlid::kernel {
 
 namespace {
@@ -41,13 +43,9 @@ OwnerPorts::Slots OwnerPorts::slots() const {
 }
 
 Result<> OwnerPorts::claim(const port_claim& wanted) {
-    auto claim = wanted;
-    LIBBPF_OPTS(bpf_test_run_opts, options);
-    options.ctx_in = &claim;
-    options.ctx_size_in = sizeof(claim);
-    if (const int error = bpf_prog_test_run_opts(claim_, &options); error != 0)
-        return fail_errno("cannot write who sits on an owned port", -error);
-    if (options.retval != 0) return fail("the table of owned ports is full");
+    const auto full = run_syscall_program(claim_, wanted, "cannot write who sits on an owned port");
+    if (!full) return pass_on(full.error());
+    if (*full != 0) return fail("the table of owned ports is full");
     return {};
 }
 

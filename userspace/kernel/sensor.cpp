@@ -19,6 +19,7 @@
 #include "kernel/read_hash.hpp"
 #include "kernel/rings.hpp"
 #include "kernel/socket_hooks.hpp"
+#include "kernel/syscall_program.hpp"
 #include "kernel/twin.hpp"
 #include "kernel/used_ports.hpp"
 
@@ -167,13 +168,10 @@ Result<> Sensor::set_networks(const std::map<Cidr, std::uint32_t>& networks) {
 Result<> Sensor::seed_flows(std::span<const flow_key> flows, std::chrono::seconds age) {
     const int program = impl_->programs.program("seed_flow");
     for (const auto& flow : flows) {
-        flow_seed seed{flow, static_cast<std::uint32_t>(age.count()), 0};
-        LIBBPF_OPTS(bpf_test_run_opts, options);
-        options.ctx_in = &seed;
-        options.ctx_size_in = sizeof(seed);
-        if (const int error = bpf_prog_test_run_opts(program, &options); error != 0)
-            return fail_errno("cannot seed the flow table", -error);
-        if (options.retval != 0) return fail("the flow table takes no more entries");
+        const flow_seed seed{flow, static_cast<std::uint32_t>(age.count()), 0};
+        const auto full = run_syscall_program(program, seed, "cannot seed the flow table");
+        if (!full) return pass_on(full.error());
+        if (*full != 0) return fail("the flow table takes no more entries");
     }
     return {};
 }

@@ -4,17 +4,15 @@
 #include <bpf/bpf.h>
 
 #include "abi/maps.h"
+#include "kernel/syscall_program.hpp"
 
 namespace portlid::kernel {
 
 Result<> mark_used_ports(int program, const std::set<AnsweredPort>& ports) {
     for (const auto& [protocol, port] : ports) {
-        port_seed seed{port.value, protocol, 0};
-        LIBBPF_OPTS(bpf_test_run_opts, options);
-        options.ctx_in = &seed;
-        options.ctx_size_in = sizeof(seed);
-        if (const int error = bpf_prog_test_run_opts(program, &options); error != 0)
-            return fail_errno("cannot mark ports that are in use", -error);
+        const port_seed seed{port.value, protocol, 0};
+        const auto done = run_syscall_program(program, seed, "cannot mark ports that are in use");
+        if (!done) return pass_on(done.error());
     }
     return {};
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "policy/lookups.hpp"
 #include "policy/plan.hpp"
 #include "policy/policy_tests.hpp"
 
@@ -40,12 +41,6 @@ Result<Side> side_of(const Policy& written) {
     if (!compiled) return pass_on(compiled.error());
     side.compiled = std::move(*compiled);
     return side;
-}
-
-bool names(const std::vector<PortRange>& ports, PortProtocol protocol, std::uint32_t port) {
-    return std::any_of(ports.begin(), ports.end(), [&](const PortRange& range) {
-        return range.protocol == protocol && range.first_host <= port && port <= range.last_host;
-    });
 }
 
 Cover cover_of(const Policy& policy, const std::string& zone, PortProtocol protocol,

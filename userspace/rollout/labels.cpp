@@ -2,12 +2,13 @@
 #include "rollout/labels.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include "abi/image.h"
 #include "base/result.hpp"
 #include "base/rfc3339.hpp"
 #include "base/text.hpp"
+#include "policy/lookups.hpp"
+#include "rollout/request.hpp"
 
 namespace portlid::rollout {
 
@@ -40,27 +41,11 @@ std::vector<std::string> words_of(const std::string& text) {
     return words;
 }
 
-std::optional<std::uint16_t> port_number(std::string_view text) {
-    std::uint16_t number = 0;
-    const auto end = text.data() + text.size();
-    const auto [stopped, failed] = std::from_chars(text.data(), end, number);
-    if (failed != std::errc{} || stopped != end || number == 0) return std::nullopt;
-    return number;
-}
-
-// "8080/tcp", "8000-8010/udp".
-std::optional<PortRange> port_range(std::string_view text) {
-    const auto slash = text.find('/');
-    if (slash == std::string_view::npos) return std::nullopt;
-    const auto protocol = text.substr(slash + 1);
-    if (protocol != "tcp" && protocol != "udp") return std::nullopt;
-    const auto numbers = text.substr(0, slash);
-    const auto dash = numbers.find('-');
-    const auto first = port_number(numbers.substr(0, dash));
-    const auto last =
-        dash == std::string_view::npos ? first : port_number(numbers.substr(dash + 1));
-    if (!first || !last || *last < *first) return std::nullopt;
-    return PortRange{protocol == "tcp" ? PortProtocol::Tcp : PortProtocol::Udp, *first, *last};
+// "8080/tcp", "8000-8010/udp"; unlike at the command line the protocol has to be said.
+std::optional<PortRange> port_range(const std::string& text) {
+    if (text.find('/') == std::string::npos) return std::nullopt;
+    const auto range = parse_ports(text);
+    return range ? std::optional(*range) : std::nullopt;
 }
 
 // Sorted, neighbours and overlaps in one.
@@ -107,18 +92,6 @@ bool is_known(const std::string& label) {
     return label == kFrom || label == kPorts || label == kFor;
 }
 
-bool names(const std::vector<PortRange>& ranges, PortProtocol protocol, std::uint32_t port) {
-    return std::any_of(ranges.begin(), ranges.end(), [&](const PortRange& range) {
-        return range.protocol == protocol && range.first_host <= port && port <= range.last_host;
-    });
-}
-
-const policy::NamedSet* set_named(const Policy& policy, const std::string& name) {
-    const auto found = std::find_if(policy.sets.begin(), policy.sets.end(),
-                                    [&](const auto& set) { return set.name == name; });
-    return found == policy.sets.end() ? nullptr : &*found;
-}
-
 struct AskedSources {
     bool any = false;
     std::vector<Cidr> prefixes;
@@ -128,7 +101,7 @@ struct AskedSources {
 AskedSources asked_sources(const Policy& policy, const std::vector<std::string>& words) {
     AskedSources asked;
     for (const auto& word : words) {
-        if (const auto* set = set_named(policy, word))
+        if (const auto* set = policy::find_set(policy, word))
             asked.prefixes.insert(asked.prefixes.end(), set->members.begin(), set->members.end());
         else if (const auto prefix = Cidr::parse(word))
             asked.prefixes.push_back(*prefix);
@@ -201,7 +174,7 @@ public:
         std::optional<Result<std::optional<BootTime>>> best;
         for (std::size_t i = 0; i < covered_.size(); ++i) {
             const auto& ceiling = policy_.label_ceiling[i];
-            if (!names(ceiling.ports, protocol, port)) continue;
+            if (!policy::names(ceiling.ports, protocol, port)) continue;
             named = true;
             if (!covered_[i]) continue;
             covered = true;
@@ -247,7 +220,8 @@ public:
         if (count == 0)
             count = static_cast<unsigned>(std::count_if(
                 policy_.services.begin(), policy_.services.end(), [&](const auto& service) {
-                    return (service.limit || service.owner) && names(service.ports, protocol, port);
+                    return (service.limit || service.owner) &&
+                           policy::names(service.ports, protocol, port);
                 }));
         if (count >= MAX_CHAINED_CONDITIONS) return false;
         ++count;

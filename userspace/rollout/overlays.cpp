@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/text.hpp"
+#include "policy/lookups.hpp"
 
 namespace portlid::rollout {
 
@@ -12,12 +13,6 @@ namespace {
 
 bool ended(const Until& until, BootTime now) {
     return until && *until <= now;
-}
-
-const policy::NamedSet* find_set(const policy::Policy& policy, const std::string& name) {
-    const auto found = std::find_if(policy.sets.begin(), policy.sets.end(),
-                                    [&](const auto& set) { return set.name == name; });
-    return found == policy.sets.end() ? nullptr : &*found;
 }
 
 bool has_zone(const policy::Policy& policy, const std::string& name) {
@@ -50,7 +45,7 @@ void resolve(const policy::Policy& policy, const std::vector<std::string>& text,
              std::vector<Cidr>& members) {
     members.clear();
     for (const auto& word : text) {
-        if (const auto* set = find_set(policy, word))
+        if (const auto* set = policy::find_set(policy, word))
             members.insert(members.end(), set->members.begin(), set->members.end());
         else if (const auto prefix = Cidr::parse(word, true))
             members.push_back(*prefix);
@@ -167,7 +162,7 @@ std::optional<std::string> misses(const policy::Policy& base, const Opening& cha
 }
 
 std::optional<std::string> misses(const policy::Policy& base, const SetChange& change) {
-    if (find_set(base, change.set) != nullptr) return std::nullopt;
+    if (policy::find_set(base, change.set) != nullptr) return std::nullopt;
     return "the policy has no set `" + printable(change.set, 64) + "`";
 }
 

@@ -11,6 +11,23 @@ from .portlid import BINARY
 from .rows import Report
 
 
+_ECHO = """
+import socket, sys, threading
+def copy(connection):
+    with connection:
+        while data := connection.recv(65536):
+            connection.sendall(data)
+servers = [socket.create_server(("0.0.0.0", int(port))) for port in sys.argv[1:]]
+def serve(listener):
+    while True:
+        threading.Thread(target=copy, args=(listener.accept()[0],), daemon=True).start()
+for server in servers:
+    threading.Thread(target=serve, args=(server,), daemon=True).start()
+print("ready", flush=True)
+threading.Event().wait()
+"""
+
+
 def bare_lab():
     """A lab without dockerd and UFW; up in less than a second."""
     return Lab(f"e2e-bare-{os.getpid()}", docker=False)
@@ -36,3 +53,8 @@ def python(lab, code, *arguments):
     if not child.stdout.readline():
         raise AssertionError(f"child ended with {child.wait()}")
     return child
+
+
+def echo_server(lab, *ports):
+    """TCP servers on the lab host that send back what they get; returns when they listen."""
+    return python(lab, _ECHO, *(str(port) for port in ports))

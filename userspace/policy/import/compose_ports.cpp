@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/import/compose_ports.hpp"
 
-#include <charconv>
+#include "policy/import/port.hpp"
 
 namespace portlid::policy {
 
 namespace {
-
-std::optional<std::uint16_t> published_port(std::string_view text) {
-    std::uint16_t value = 0;
-    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || stop != text.data() + text.size() || text.empty() || value == 0)
-        return std::nullopt;
-    return value;
-}
 
 ComposePort refused(std::string why) {
     return {std::nullopt, std::move(why)};
@@ -32,10 +24,9 @@ ComposePort parse_compose_port(const std::string& host_ip, const std::string& pu
     else if (!protocol.empty() && protocol != "tcp")
         return refused("neither tcp nor udp");
     const auto dash = published.find('-');
-    const auto first = published_port(std::string_view(published).substr(0, dash));
-    const auto last = dash == std::string::npos
-                          ? first
-                          : published_port(std::string_view(published).substr(dash + 1));
+    const auto first = port_of(std::string_view(published).substr(0, dash));
+    const auto last =
+        dash == std::string::npos ? first : port_of(std::string_view(published).substr(dash + 1));
     if (!first || !last || *first > *last) return refused("those are no ports");
     out.host.first_host = *first;
     out.host.last_host = *last;

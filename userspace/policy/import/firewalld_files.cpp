@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "policy/import/importers.hpp"
+#include "policy/import/port.hpp"
 
 namespace portlid::policy {
 
@@ -35,14 +35,6 @@ constexpr auto kKnown = std::to_array<Known>({
     {"ntp", 123, false, true},
     {"wireguard", 51820, false, true},
 });
-
-std::optional<std::uint16_t> service_port(std::string_view text) {
-    std::uint16_t value = 0;
-    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || stop != text.data() + text.size() || text.empty() || value == 0)
-        return std::nullopt;
-    return value;
-}
 
 // A name that is one file in one directory.
 bool plain(const std::string& name) {
@@ -85,9 +77,9 @@ FirewalldService service_of(const XmlElement& root) {
 std::optional<PortRange> firewalld_port(const std::string& port, const std::string& protocol) {
     if (protocol != "tcp" && protocol != "udp") return std::nullopt;
     const auto dash = port.find('-');
-    const auto first = service_port(std::string_view(port).substr(0, dash));
+    const auto first = port_of(std::string_view(port).substr(0, dash));
     const auto last =
-        dash == std::string::npos ? first : service_port(std::string_view(port).substr(dash + 1));
+        dash == std::string::npos ? first : port_of(std::string_view(port).substr(dash + 1));
     if (!first || !last || *first > *last) return std::nullopt;
     return PortRange{protocol == "tcp" ? PortProtocol::Tcp : PortProtocol::Udp, *first, *last};
 }
