@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from bare_rollout import SERVER, WEB, answer, new_file, policy, refusal
+from bare_rollout import WEB, answer, new_file, policy, refusal
 from harness import bare
 from harness.clients import Session, no_reach, reach
 from harness.lab import CLI4, HOST4
@@ -231,7 +231,7 @@ ROWS = (("R01", at_start), ("R02", at_run_time), ("R03", without_a_start), ("R04
 
 def rows(report):
     with bare.bare_lab() as lab:
-        bare.python(lab, SERVER)
+        bare.echo_server(lab, 22, WEB)
         for identity, function in ROWS:
             report.run("bare", identity, " ".join(function.__doc__.split()),
                        lambda: function(lab))

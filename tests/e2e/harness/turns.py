@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whose turn it is, among all end-to-end programs that run from this tree at once: ordinary rows
 run together, a row that measures runs while no other row does. Two files: whoever waits for the
-machine holds the door, so that ordinary rows cannot overtake it for ever."""
+machine holds the door, so that ordinary rows cannot overtake it for ever. Compilers that scripts/test
+left at work, the session PORTLID_E2E_PAUSES, stop meanwhile."""
 
 import contextlib
 import fcntl
 import os
 import pathlib
+import subprocess
 
 _DIRECTORY = pathlib.Path(__file__).resolve().parents[3] / "build"
 
@@ -45,7 +47,22 @@ def together():
 
 
 @contextlib.contextmanager
+def _compilers_stopped():
+    session = os.environ.get("PORTLID_E2E_PAUSES")
+
+    def tell(signal):
+        if session:
+            subprocess.run(["pkill", signal, "-s", session], check=False)
+    tell("-STOP")
+    try:
+        yield
+    finally:
+        tell("-CONT")
+
+
+@contextlib.contextmanager
 def alone():
     """While nobody else does anything."""
-    with _held("e2e.door", fcntl.LOCK_EX), _held("e2e.room", fcntl.LOCK_EX), _taken():
+    with (_held("e2e.door", fcntl.LOCK_EX), _held("e2e.room", fcntl.LOCK_EX), _taken(),
+          _compilers_stopped()):
         yield

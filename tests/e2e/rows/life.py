@@ -15,7 +15,7 @@ from harness.rows import row
 from harness.wait import until
 from rows import silence
 
-SWAPS = int(os.environ.get("PORTLID_E2E_SWAPS", "300"))
+SWAPS = int(os.environ.get("PORTLID_E2E_SWAPS", "100"))
 LIMIT_BYTES = 1 << 20
 
 
