@@ -9,17 +9,20 @@ add_library(portlid_flags INTERFACE)
 target_compile_options(portlid_flags INTERFACE
     -Wall -Wextra -Wconversion -Wshadow -Wno-missing-field-initializers
     -fstack-protector-strong -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
-# GCC 12 sees overflows in std::string concatenation that are not there (GCC bug 105651).
-target_compile_options(portlid_flags INTERFACE
-    -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU") # without it ccache refuses whatever uses the common header
-    target_compile_options(portlid_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # GCC 12 sees overflows in std::string concatenation that are not there (GCC bug 105651), and
+    # without the last one ccache refuses whatever uses the common header.
+    target_compile_options(portlid_flags INTERFACE
+        -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread
+        $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
+else()
+    target_compile_options(portlid_flags INTERFACE -Wno-c++11-narrowing)
 endif()
 if(PORTLID_WERROR)
     target_compile_options(portlid_flags INTERFACE -Werror)
 endif()
 if(PORTLID_FUZZ) # scripts/fuzz: clang; every room is watched by libFuzzer and the sanitizers
-    target_compile_options(portlid_flags INTERFACE -Wno-unknown-warning-option -Wno-c++11-narrowing
+    target_compile_options(portlid_flags INTERFACE
         -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
         -fno-omit-frame-pointer)
     target_link_options(portlid_flags INTERFACE -fsanitize=address,undefined)
@@ -56,10 +59,14 @@ function(portlid_test_headers)
         ${portlid_common_list} <gmock/gmock.h> <gtest/gtest.h>)
 endfunction()
 
-# portlid_room(NAME [ONE_BY_ONE] [ROOMS room...] [LIBS lib...] [PKG module...] [APART file...])
 # Eight files at a time are compiled as one: reading the headers is most of the work. What a file
-# keeps in an anonymous namespace therefore needs a name that is its own within the room; files that
-# cannot have that are APART, or the whole room goes ONE_BY_ONE.
+# keeps in an anonymous namespace therefore needs a name that is its own within the target.
+function(portlid_together target)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+endfunction()
+
+# portlid_room(NAME [ONE_BY_ONE] [ROOMS room...] [LIBS lib...] [PKG module...] [APART file...])
+# Files whose names collide are compiled APART, or the whole room ONE_BY_ONE.
 function(portlid_room name)
     cmake_parse_arguments(ROOM "ONE_BY_ONE" "" "ROOMS;LIBS;PKG;APART" ${ARGN})
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
@@ -71,7 +78,7 @@ function(portlid_room name)
     target_link_libraries(portlid_${name} PUBLIC portlid_flags ${ROOM_LIBS})
     target_precompile_headers(portlid_${name} REUSE_FROM portlid_common)
     if(NOT ROOM_ONE_BY_ONE AND NOT PORTLID_FUZZ)
-        set_target_properties(portlid_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+        portlid_together(portlid_${name})
         list(TRANSFORM ROOM_APART PREPEND ${name}/)
         set_source_files_properties(${ROOM_APART} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
     endif()
@@ -99,6 +106,7 @@ function(portlid_test label dir)
     set(target ${label}_${room})
     add_executable(${target} ${sources} ${TEST_SOURCES})
     target_precompile_headers(${target} REUSE_FROM portlid_common_tests)
+    portlid_together(${target})
     if(NOT TARGET ${label}_tests)
         add_custom_target(${label}_tests)
     endif()

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <utility>
 
@@ -76,6 +77,12 @@ Machine::~Machine() {
     std::error_code ignored;
     std::filesystem::remove_all(directory_, ignored);
     ::rmdir(cgroup_.c_str());
+}
+
+double thread_cpu_ns() {
+    timespec now{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
 }
 
 }  // namespace portlid::bench

@@ -36,5 +36,7 @@ private:
 [[nodiscard]] std::string output_of(const std::string& command);
 // The calling thread runs on this CPU only.
 void pin_to_cpu(unsigned cpu);
+// CPU time of the calling thread, in nanoseconds.
+[[nodiscard]] double thread_cpu_ns();
 
 }  // namespace portlid::bench

@@ -6,9 +6,9 @@
 #include <linux/bpf.h>
 
 #include <algorithm>
-#include <ctime>
 
 #include "abi/reasons.h"
+#include "bench/machine.hpp"
 
 namespace portlid::bench {
 
@@ -16,12 +16,6 @@ namespace {
 
 constexpr std::uint32_t kCheckPackets = 32;
 constexpr std::uint32_t kBurst = 20000;
-
-double thread_cpu_ns() {
-    timespec now{};
-    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
-}
 
 const char* reason_name(unsigned reason) {
 #define NAME(number, name, row, sentence) #name,

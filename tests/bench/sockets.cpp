@@ -11,7 +11,6 @@
 
 #include <chrono>
 #include <csignal>
-#include <ctime>
 #include <fstream>
 #include <thread>
 
@@ -73,12 +72,6 @@ private:
     }
     pid_t pid_ = -1;
 };
-
-double thread_cpu_ns() {
-    timespec now{};
-    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
-}
 
 bool one_cycle(std::uint16_t port) {
     const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));

@@ -65,6 +65,7 @@ using Object = std::unique_ptr<bpf_object, ObjectDeleter>;
 
 // xdp-filter's packaged object `name` ("dny_all": default drop, all features), its maps private to
 // this process. Allows TCP to ports 80 and 22 and `sources` single IPv4 addresses (10000 at most).
+inline constexpr std::uint32_t kXdpFilterSources = 9000;  // its map holds 10,000
 [[nodiscard]] Result<Object> load_xdp_filter(const std::string& name, std::uint32_t sources);
 
 }  // namespace portlid::bench

@@ -13,7 +13,6 @@ namespace portlid::bench {
 namespace {
 
 constexpr std::uint32_t kReasonSize = 10000;
-constexpr std::uint32_t kXdpFilterSources = 9000;  // its map holds 10,000
 
 // Everything that a set of cases refers to; outlives them.
 struct Subjects {

@@ -23,7 +23,6 @@ namespace portlid::bench {
 namespace {
 
 constexpr std::uint32_t kPrefixes = 10000;
-constexpr std::uint32_t kXdpFilterSources = 9000;
 constexpr unsigned kClosedPort = 5432;
 constexpr unsigned kRestrictedPort = 22;
 constexpr double kMayPass = 0.05;  // of random sources, that the 10k prefixes cover

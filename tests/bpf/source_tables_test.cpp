@@ -49,12 +49,12 @@ protected:
     }
 };
 
-constexpr const char* kEnforce = "default: drop, mode: enforce";
-constexpr const char* kMonitor = "default: drop, mode: monitor";
+constexpr const char* kEnforcing = "default: drop, mode: enforce";
+constexpr const char* kMonitoring = "default: drop, mode: monitor";
 constexpr const char* kSsh = "services: [{ name: ssh, ports: [22/tcp] }]\n";
 
 TEST_F(SourceTables, TheSixthSynOfASourceIsRefusedAndOnlySynsCount) {
-    publish(zone(kEnforce) +
+    publish(zone(kEnforcing) +
             "services: [{ name: ssh, ports: [22/tcp], limit: { new: 6/30s, exempt: "
             "[198.51.100.1] } }]\n");
     for (int i = 0; i < 50; ++i) EXPECT_EQ(ack(22), XDP_PASS);
@@ -67,13 +67,15 @@ TEST_F(SourceTables, TheSixthSynOfASourceIsRefusedAndOnlySynsCount) {
 }
 
 TEST_F(SourceTables, ALimitInMonitorModeCountsButLetsIn) {
-    publish(zone(kMonitor) + "services: [{ name: ssh, ports: [22/tcp], limit: { new: 2/30s } }]\n");
+    publish(zone(kMonitoring) +
+            "services: [{ name: ssh, ports: [22/tcp], limit: { new: 2/30s } }]\n");
     for (int i = 0; i < 4; ++i) EXPECT_EQ(syn(22), XDP_PASS);
     EXPECT_EQ(sensor_->counters(up_)[REASON_limited][VERDICT_would_drop].packets, 3U);
 }
 
 TEST_F(SourceTables, ALimitEndsWhenThePeriodPassesWithoutATry) {
-    publish(zone(kEnforce) + "services: [{ name: ssh, ports: [22/tcp], limit: { new: 2/1s } }]\n");
+    publish(zone(kEnforcing) +
+            "services: [{ name: ssh, ports: [22/tcp], limit: { new: 2/1s } }]\n");
     EXPECT_EQ(syn(22), XDP_PASS);
     EXPECT_EQ(syn(22), XDP_DROP);
     const auto blocked_at = boot_now().ns;
@@ -83,7 +85,7 @@ TEST_F(SourceTables, ALimitEndsWhenThePeriodPassesWithoutATry) {
 
 TEST_F(SourceTables, TriesSurviveAReloadAndARestart) {
     const auto policy =
-        zone(kEnforce) + "services: [{ name: ssh, ports: [22/tcp], limit: { new: 3/60s } }]\n";
+        zone(kEnforcing) + "services: [{ name: ssh, ports: [22/tcp], limit: { new: 3/60s } }]\n";
     publish(policy);
     EXPECT_EQ(syn(22), XDP_PASS);
     publish("sets: { a: [192.0.2.99] }\ndeny: [a]\n" + policy);
@@ -95,7 +97,7 @@ TEST_F(SourceTables, TriesSurviveAReloadAndARestart) {
 }
 
 TEST_F(SourceTables, ABanDropsCountsAndEnds) {
-    publish(zone(kEnforce) + kSsh);
+    publish(zone(kEnforcing) + kSsh);
     const auto source = *Cidr::parse(test::kStrangerV4);
     EXPECT_EQ(syn(22), XDP_PASS);
     ASSERT_TRUE(sensor_->bans().add(source, std::nullopt));
@@ -114,7 +116,7 @@ TEST_F(SourceTables, ABanDropsCountsAndEnds) {
 }
 
 TEST_F(SourceTables, ABanEndsInTheKernelAtItsDeadline) {
-    publish(zone(kEnforce) + kSsh);
+    publish(zone(kEnforcing) + kSsh);
     ASSERT_TRUE(sensor_->bans().add(*Cidr::parse(test::kStrangerV4), 300ms));
     EXPECT_EQ(syn(22), XDP_DROP);
     const auto started = boot_now().ns;
@@ -127,7 +129,7 @@ TEST_F(SourceTables, ABanEndsInTheKernelAtItsDeadline) {
 }
 
 TEST_F(SourceTables, AShortBanOfAnAddressDoesNotHideALongOneOfItsNetwork) {
-    publish(zone(kEnforce) + kSsh);
+    publish(zone(kEnforcing) + kSsh);
     auto& bans = sensor_->bans();
     ASSERT_TRUE(bans.add(*Cidr::parse(test::kStrangerV4), 0ns));
     EXPECT_EQ(syn(22), XDP_PASS) << "over at once";
@@ -144,7 +146,7 @@ TEST_F(SourceTables, AShortBanOfAnAddressDoesNotHideALongOneOfItsNetwork) {
 }
 
 TEST_F(SourceTables, BansSurviveARestart) {
-    publish(zone(kEnforce) + kSsh);
+    publish(zone(kEnforcing) + kSsh);
     ASSERT_TRUE(sensor_->bans().add(*Cidr::parse(test::kStrangerV4), 1h));
     sensor_.reset();
     load();
@@ -157,7 +159,7 @@ TEST_F(SourceTables, BansSurviveARestart) {
 }
 
 TEST_F(SourceTables, AnIpv6BanNeverReachesIpv4ByAccident) {
-    publish(zone(kEnforce) + kSsh);
+    publish(zone(kEnforcing) + kSsh);
     const auto refused = sensor_->bans().add(*Cidr::parse("::/0"), std::nullopt);
     ASSERT_FALSE(refused);
     EXPECT_NE(refused.error().message.find("IPv4"), std::string::npos);
@@ -169,8 +171,8 @@ TEST_F(SourceTables, AnIpv6BanNeverReachesIpv4ByAccident) {
 }
 
 TEST_F(SourceTables, AFlowThatWasOpenWhenTheZoneBeganToEnforceLivesOn) {
-    publish(zone(kMonitor) + kSsh);
-    const auto enforcing = compiled(zone(kEnforce) + kSsh);
+    publish(zone(kMonitoring) + kSsh);
+    const auto enforcing = compiled(zone(kEnforcing) + kSsh);
     ASSERT_TRUE(sensor_->begins_to_enforce(enforcing));
     ASSERT_TRUE(sensor_->seed_existing({flow(8080)}, boot_now(), true));
     ASSERT_TRUE(sensor_->publish(enforcing));
@@ -181,11 +183,11 @@ TEST_F(SourceTables, AFlowThatWasOpenWhenTheZoneBeganToEnforceLivesOn) {
     EXPECT_EQ(sensor_->existing().kept, 1U);
     // Over reloads and restarts it goes on, and nothing that is seen later joins it.
     EXPECT_FALSE(sensor_->begins_to_enforce(enforcing));
-    publish("transit: drop\n" + zone(kEnforce) + kSsh);
+    publish("transit: drop\n" + zone(kEnforcing) + kSsh);
     sensor_.reset();
     load();
     attach_program();
-    publish(zone(kEnforce) + kSsh);
+    publish(zone(kEnforcing) + kSsh);
     ASSERT_TRUE(sensor_->seed_existing({flow(9090)}, boot_now(), false));
     EXPECT_EQ(ack(8080), XDP_PASS);
     EXPECT_EQ(ack(9090), XDP_DROP);
@@ -193,7 +195,7 @@ TEST_F(SourceTables, AFlowThatWasOpenWhenTheZoneBeganToEnforceLivesOn) {
 
 TEST_F(SourceTables, AnOpenFlowEndsWithExistingAndExistingZeroHonoursNone) {
     const auto drop_all = [&](const char* existing) {
-        return zone((std::string(kEnforce) + ", existing: " + existing).c_str()) + kSsh;
+        return zone((std::string(kEnforcing) + ", existing: " + existing).c_str()) + kSsh;
     };
     ASSERT_TRUE(sensor_->seed_existing({flow(8080)}, boot_now(), true));
     publish(drop_all("1s"));

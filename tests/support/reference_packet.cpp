@@ -8,7 +8,7 @@ namespace portlid::test {
 
 namespace {
 
-using Bytes = std::span<const std::uint8_t>;
+using FrameBytes = std::span<const std::uint8_t>;
 
 // Thrown by Reader and caught in parse_slowly and read_quote: the bytes are not there.
 struct Short {};
@@ -16,13 +16,13 @@ struct Short {};
 // Bytes that end where they end.
 class Reader {
 public:
-    explicit Reader(Bytes bytes) : bytes_(bytes) {}
+    explicit Reader(FrameBytes bytes) : bytes_(bytes) {}
     [[nodiscard]] unsigned u8(std::size_t at) const {
         if (at >= bytes_.size()) throw Short{};
         return bytes_[at];
     }
     [[nodiscard]] unsigned u16(std::size_t at) const { return u8(at) * 256 + u8(at + 1); }
-    [[nodiscard]] Bytes take(std::size_t at, std::size_t size) const {
+    [[nodiscard]] FrameBytes take(std::size_t at, std::size_t size) const {
         if (at + size > bytes_.size()) throw Short{};
         return bytes_.subspan(at, size);
     }
@@ -34,7 +34,7 @@ public:
     [[nodiscard]] std::size_t size() const { return bytes_.size(); }
 
 private:
-    Bytes bytes_;
+    FrameBytes bytes_;
 };
 
 void insist(bool truth) {
@@ -216,7 +216,7 @@ void read_frame(const Reader& frame, const Wire& wire, ParsedFrame& out) {
 
 }  // namespace
 
-ParsedFrame parse_slowly(Bytes frame, const Wire& wire) {
+ParsedFrame parse_slowly(FrameBytes frame, const Wire& wire) {
     ParsedFrame out;
     if (!wire.layer3 && frame.size() < 14) {
         out.status = ParsedFrame::Status::NotIp;  // too short to say what it carries

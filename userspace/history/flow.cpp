@@ -10,7 +10,7 @@ namespace portlid::history {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using FlowJson = nlohmann::ordered_json;
 
 // TCP whose beginning we did not see, or whose holder we do not know, has to show more.
 constexpr std::uint64_t kConvincingAcks = 3;
@@ -24,7 +24,7 @@ WallTime time_of(std::int64_t ns) {
     return WallTime(std::chrono::nanoseconds(ns));
 }
 
-Json target_json(const Target& target) {
+FlowJson target_json(const Target& target) {
     return {{"container_id", target.container_id},
             {"container", target.container},
             {"image", target.image},
@@ -33,7 +33,7 @@ Json target_json(const Target& target) {
             {"exe", target.exe}};
 }
 
-std::shared_ptr<const Target> target_of(const Json& json) {
+std::shared_ptr<const Target> target_of(const FlowJson& json) {
     auto target = std::make_shared<Target>();
     target->container_id = json.value("container_id", "");
     target->container = json.value("container", "");
@@ -44,7 +44,7 @@ std::shared_ptr<const Target> target_of(const Json& json) {
     return target;
 }
 
-Flow read(const Json& json) {
+Flow read(const FlowJson& json) {
     Flow flow;
     flow.source = IpAddress::parse(json.at("source").get<std::string>()).value_or(IpAddress());
     flow.destination =
@@ -80,34 +80,34 @@ std::int64_t day_of(WallTime time) {
 }
 
 std::string to_line(const Flow& flow) {
-    const Json json = {{"source", flow.source.to_string()},
-                       {"zone", flow.zone},
-                       {"interface", flow.interface_name},
-                       {"protocol", flow.protocol},
-                       {"port", flow.port.value},
-                       {"verdict", static_cast<int>(flow.verdict)},
-                       {"reason", static_cast<int>(flow.why)},
-                       {"rule", flow.rule},
-                       {"rule_source", flow.rule_source},
-                       {"generation", flow.generation},
-                       {"destination", flow.destination.to_string()},
-                       {"destination_kind", flow.destination_kind},
-                       {"listener", flow.listener},
-                       {"target", target_json(*flow.target)},
-                       {"first_ns", flow.first.time_since_epoch().count()},
-                       {"last_ns", flow.last.time_since_epoch().count()},
-                       {"packets", flow.packets},
-                       {"syns", flow.syns},
-                       {"acks", flow.acks}};
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    const FlowJson json = {{"source", flow.source.to_string()},
+                           {"zone", flow.zone},
+                           {"interface", flow.interface_name},
+                           {"protocol", flow.protocol},
+                           {"port", flow.port.value},
+                           {"verdict", static_cast<int>(flow.verdict)},
+                           {"reason", static_cast<int>(flow.why)},
+                           {"rule", flow.rule},
+                           {"rule_source", flow.rule_source},
+                           {"generation", flow.generation},
+                           {"destination", flow.destination.to_string()},
+                           {"destination_kind", flow.destination_kind},
+                           {"listener", flow.listener},
+                           {"target", target_json(*flow.target)},
+                           {"first_ns", flow.first.time_since_epoch().count()},
+                           {"last_ns", flow.last.time_since_epoch().count()},
+                           {"packets", flow.packets},
+                           {"syns", flow.syns},
+                           {"acks", flow.acks}};
+    return json.dump(-1, ' ', false, FlowJson::error_handler_t::replace);
 }
 
 std::optional<Flow> flow_of(const std::string& line) {
     try {
-        const auto json = Json::parse(line, nullptr, false);
+        const auto json = FlowJson::parse(line, nullptr, false);
         if (!json.is_object()) return std::nullopt;
         return read(json);
-    } catch (const Json::exception&) {
+    } catch (const FlowJson::exception&) {
         return std::nullopt;
     }
 }

@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t kPageBytes = 1U << 20U;
+constexpr std::size_t kAnswerBytes = 1U << 20U;
 constexpr std::size_t kPageFlows = 4096;
 
 Result<Database> open(const std::filesystem::path& file) {
@@ -117,7 +117,7 @@ Result<Page> read_events(const std::filesystem::path& file, const EventQuery& qu
     Page page;
     std::size_t bytes = 0;
     int code = SQLITE_ROW;
-    while (bytes < kPageBytes && (code = rows.step()) == SQLITE_ROW) {
+    while (bytes < kAnswerBytes && (code = rows.step()) == SQLITE_ROW) {
         page.lines.push_back(rows.text(1));
         bytes += page.lines.back().size() + 1;
         page.next = std::to_string(rows.number(0));

@@ -12,7 +12,6 @@ namespace portlid::learn {
 namespace {
 
 constexpr std::size_t kScannersShown = 10;
-constexpr std::size_t kSourcesShown = 8;
 
 // What an operator refused by name is never learnt; what cannot be a new flow says nothing.
 bool counts(const history::Flow& flow) {

@@ -23,12 +23,13 @@ inline constexpr std::size_t kFewSources = 8;
 // several; else the service is open.
 inline constexpr std::size_t kFewNetworks = 4;
 inline constexpr std::size_t kSourcesOfANetwork = 3;
+constexpr std::size_t kSourcesShown = 8;
 
 struct Evidence {
     WallTime first, last;
     std::uint64_t packets = 0;
     std::size_t sources = 0;
-    std::set<IpAddress> some_sources;  // at most 8, for comments
+    std::set<IpAddress> some_sources;  // at most kSourcesShown
     std::shared_ptr<const history::Target> target = std::make_shared<history::Target>();
 };
 

@@ -11,7 +11,6 @@ namespace portlid::learn {
 namespace {
 
 constexpr std::size_t kNameBytes = 40;
-constexpr std::size_t kSourcesShown = 8;
 
 // What the policy's language takes as a name, of any text.
 std::string as_name(const std::string& text) {

@@ -145,7 +145,7 @@ void add_rules(const Line& line, Family family, std::vector<DnatRule>& rules) {
     rule.host_address = line.destination.value_or(IpAddress::any(family));
     if (rule.host_address.family() != family || !read_target(line.to, rule)) return;
     const auto ports = line.ports.empty() ? std::vector<PortSpan>{{}} : line.ports;
-    for (const std::uint8_t protocol : {IPPROTO_TCP, IPPROTO_UDP}) {
+    for (const auto protocol : {std::uint8_t{IPPROTO_TCP}, std::uint8_t{IPPROTO_UDP}}) {
         if (line.protocol != 0 && line.protocol != protocol) continue;
         for (const auto& span : ports) {
             if (rules.size() >= kRules) return;

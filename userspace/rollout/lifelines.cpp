@@ -59,7 +59,7 @@ const IpAddress* own_for(const Uplink& uplink, const IpAddress& peer) {
 void add_dns(std::vector<Lifeline>& list, const Uplink& uplink, const IpAddress& server) {
     const auto* own = own_for(uplink, server);
     if (own == nullptr) return;
-    for (const std::uint8_t protocol : {IPPROTO_UDP, IPPROTO_TCP}) {
+    for (const auto protocol : {std::uint8_t{IPPROTO_UDP}, std::uint8_t{IPPROTO_TCP}}) {
         const char* word = protocol == IPPROTO_UDP ? "udp" : "tcp";
         Lifeline line;
         line.what =

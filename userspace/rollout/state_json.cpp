@@ -9,7 +9,7 @@ namespace portlid::rollout {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using StateJson = nlohmann::ordered_json;
 
 constexpr int kVersion = 1;
 
@@ -17,16 +17,16 @@ std::int64_t unix_ns(WallTime time) {
     return time.time_since_epoch().count();
 }
 
-Json until_json(const Until& until) {
+StateJson until_json(const Until& until) {
     if (!until) return nullptr;
     return {{"boot_ns", until->ns}, {"unix_ns", unix_ns(to_wall(*until))}};
 }
 
-Json author_json(const Author& author) {
+StateJson author_json(const Author& author) {
     return {{"uid", author.uid}, {"pid", author.pid}};
 }
 
-Json mode_json(const ModeOverride& change) {
+StateJson mode_json(const ModeOverride& change) {
     return {{"mode", change.mode ? policy::to_string(*change.mode) : "policy"},
             {"zone", change.zone},
             {"rule", change.rule},
@@ -37,13 +37,13 @@ Json mode_json(const ModeOverride& change) {
             {"hits", change.hits}};
 }
 
-Json prefixes_json(const std::vector<Cidr>& prefixes) {
-    Json list = Json::array();
+StateJson prefixes_json(const std::vector<Cidr>& prefixes) {
+    StateJson list = StateJson::array();
     for (const auto& prefix : prefixes) list.push_back(prefix.to_string());
     return list;
 }
 
-Json opening_json(const Opening& change) {
+StateJson opening_json(const Opening& change) {
     return {{"protocol", static_cast<int>(change.ports.protocol)},
             {"first", change.ports.first_host},
             {"last", change.ports.last_host},
@@ -54,7 +54,7 @@ Json opening_json(const Opening& change) {
             {"hits", change.hits}};
 }
 
-Json set_json(const SetChange& change) {
+StateJson set_json(const SetChange& change) {
     return {{"set", change.set},
             {"member", change.member.to_string()},
             {"add", change.add},
@@ -64,20 +64,20 @@ Json set_json(const SetChange& change) {
 }
 
 template <typename Items, typename Convert>
-Json list_json(const Items& items, Convert convert) {
-    Json list = Json::array();
+StateJson list_json(const Items& items, Convert convert) {
+    StateJson list = StateJson::array();
     for (const auto& item : items) list.push_back(convert(item));
     return list;
 }
 
-Json port_json(const policy::PortRange& range) {
+StateJson port_json(const policy::PortRange& range) {
     return {{"protocol", static_cast<int>(range.protocol)},
             {"first", range.first_host},
             {"last", range.last_host}};
 }
 
 // Containers choose these words: what is not UTF-8 is replaced when the whole is written.
-Json label_json(const LabelAsk& ask) {
+StateJson label_json(const LabelAsk& ask) {
     return {{"id", ask.id},
             {"container", ask.container},
             {"ports", list_json(ask.ports, port_json)},
@@ -88,7 +88,7 @@ Json label_json(const LabelAsk& ask) {
             {"problem", ask.problem}};
 }
 
-Json ban_json(const KeptBan& ban) {
+StateJson ban_json(const KeptBan& ban) {
     return {{"source", ban.source.to_string()},
             {"until", until_json(ban.until)},
             {"reason", ban.reason},
@@ -96,7 +96,7 @@ Json ban_json(const KeptBan& ban) {
             {"by", author_json(ban.author)}};
 }
 
-Json generation_json(const Generation& entry) {
+StateJson generation_json(const Generation& entry) {
     return {{"number", entry.number},
             {"hash", entry.text_hash},
             {"how", entry.how},
@@ -114,34 +114,34 @@ Json generation_json(const Generation& entry) {
 struct Reader {
     bool same_boot = false;
 
-    [[nodiscard]] BootTime instant(const Json& json) const {
+    [[nodiscard]] BootTime instant(const StateJson& json) const {
         if (same_boot) return {json.at("boot_ns").get<std::uint64_t>()};
         const auto left = json.at("unix_ns").get<std::int64_t>() - unix_ns(wall_now());
         const auto now = boot_now().ns;
         if (left <= 0) return {1};  // has ended
         return {now + static_cast<std::uint64_t>(left)};
     }
-    [[nodiscard]] Until until(const Json& json) const {
+    [[nodiscard]] Until until(const StateJson& json) const {
         if (json.is_null()) return std::nullopt;
         return instant(json);
     }
-    [[nodiscard]] static Author author(const Json& json) {
+    [[nodiscard]] static Author author(const StateJson& json) {
         return {json.at("uid").get<std::uint32_t>(), json.at("pid").get<std::uint32_t>()};
     }
     // Not in what earlier versions wrote.
-    [[nodiscard]] static std::uint64_t hits(const Json& json) {
+    [[nodiscard]] static std::uint64_t hits(const StateJson& json) {
         const auto found = json.find("hits");
         return found == json.end() ? 0 : found->get<std::uint64_t>();
     }
-    [[nodiscard]] static Cidr prefix(const Json& json) {
+    [[nodiscard]] static Cidr prefix(const StateJson& json) {
         const auto parsed = Cidr::parse(json.get<std::string>());
-        if (!parsed) throw Json::other_error::create(501, "not a prefix", &json);
+        if (!parsed) throw StateJson::other_error::create(501, "not a prefix", &json);
         return *parsed;
     }
-    [[nodiscard]] ModeOverride mode(const Json& json) const {
+    [[nodiscard]] ModeOverride mode(const StateJson& json) const {
         const auto word = json.at("mode").get<std::string>();
         if (word != "monitor" && word != "enforce" && word != "policy")
-            throw Json::other_error::create(501, "not a mode", &json);
+            throw StateJson::other_error::create(501, "not a mode", &json);
         ModeOverride change;
         if (word != "policy")
             change.mode = word == "enforce" ? policy::Mode::Enforce : policy::Mode::Monitor;
@@ -154,14 +154,14 @@ struct Reader {
         change.hits = hits(json);
         return change;
     }
-    [[nodiscard]] static policy::PortRange port(const Json& json) {
+    [[nodiscard]] static policy::PortRange port(const StateJson& json) {
         const auto protocol = json.at("protocol").get<int>();
         if (protocol != 6 && protocol != 17)
-            throw Json::other_error::create(501, "not a protocol", &json);
+            throw StateJson::other_error::create(501, "not a protocol", &json);
         return {static_cast<policy::PortProtocol>(protocol), json.at("first").get<std::uint16_t>(),
                 json.at("last").get<std::uint16_t>()};
     }
-    [[nodiscard]] Opening opening(const Json& json) const {
+    [[nodiscard]] Opening opening(const StateJson& json) const {
         Opening change{port(json),
                        {},
                        json.at("zone").get<std::string>(),
@@ -171,7 +171,7 @@ struct Reader {
         for (const auto& one : json.at("from")) change.from.push_back(prefix(one));
         return change;
     }
-    [[nodiscard]] LabelAsk label(const Json& json) const {
+    [[nodiscard]] LabelAsk label(const StateJson& json) const {
         LabelAsk ask;
         ask.id = json.at("id").get<std::string>();
         ask.container = json.at("container").get<std::string>();
@@ -183,7 +183,7 @@ struct Reader {
         ask.problem = json.at("problem").get<std::string>();
         return ask;
     }
-    [[nodiscard]] SetChange set(const Json& json) const {
+    [[nodiscard]] SetChange set(const StateJson& json) const {
         return {json.at("set").get<std::string>(),
                 prefix(json.at("member")),
                 json.at("add").get<bool>(),
@@ -191,13 +191,13 @@ struct Reader {
                 author(json.at("by")),
                 hits(json)};
     }
-    [[nodiscard]] KeptBan ban(const Json& json) const {
+    [[nodiscard]] KeptBan ban(const StateJson& json) const {
         return {prefix(json.at("source")), until(json.at("until")),
                 json.at("reason").get<std::string>(),
                 WallTime(std::chrono::nanoseconds(json.at("since_unix_ns").get<std::int64_t>())),
                 author(json.at("by"))};
     }
-    [[nodiscard]] Generation generation(const Json& json) const {
+    [[nodiscard]] Generation generation(const StateJson& json) const {
         Generation entry{json.at("number").get<std::uint64_t>(),
                          json.at("hash").get<std::string>(),
                          json.at("how").get<std::string>(),
@@ -214,16 +214,16 @@ struct Reader {
             entry.copy_of = copy->get<std::uint64_t>();
         return entry;
     }
-    [[nodiscard]] std::optional<Pending> pending(const Json& json) const {
+    [[nodiscard]] std::optional<Pending> pending(const StateJson& json) const {
         if (json.is_null()) return std::nullopt;
         return Pending{json.at("number").get<std::uint64_t>(), json.at("hash").get<std::string>(),
                        json.at("file").get<std::string>(), instant(json.at("deadline"))};
     }
 };
 
-State read_state(const Json& json, const std::string& boot) {
+State read_state(const StateJson& json, const std::string& boot) {
     if (json.at("version").get<int>() != kVersion)
-        throw Json::other_error::create(501, "another version", &json);
+        throw StateJson::other_error::create(501, "another version", &json);
     const Reader reader{json.at("boot_id").get<std::string>() == boot};
     State state;
     state.last_number = json.at("last_number").get<std::uint64_t>();
@@ -245,30 +245,30 @@ State read_state(const Json& json, const std::string& boot) {
 }  // namespace
 
 std::string to_json(const State& state, const std::string& boot) {
-    Json pending = nullptr;
+    StateJson pending = nullptr;
     if (state.pending)
         pending = {{"number", state.pending->number},
                    {"hash", state.pending->text_hash},
                    {"file", state.pending->file},
                    {"deadline", until_json(state.pending->deadline)}};
-    const Json json = {{"version", kVersion},
-                       {"boot_id", boot},
-                       {"last_number", state.last_number},
-                       {"history", list_json(state.history, generation_json)},
-                       {"refused", state.refused},
-                       {"pending", std::move(pending)},
-                       {"modes", list_json(state.overlays.modes, mode_json)},
-                       {"openings", list_json(state.overlays.openings, opening_json)},
-                       {"sets", list_json(state.overlays.sets, set_json)},
-                       {"labels", list_json(state.overlays.labels, label_json)},
-                       {"bans", list_json(state.bans, ban_json)}};
-    return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+    const StateJson json = {{"version", kVersion},
+                            {"boot_id", boot},
+                            {"last_number", state.last_number},
+                            {"history", list_json(state.history, generation_json)},
+                            {"refused", state.refused},
+                            {"pending", std::move(pending)},
+                            {"modes", list_json(state.overlays.modes, mode_json)},
+                            {"openings", list_json(state.overlays.openings, opening_json)},
+                            {"sets", list_json(state.overlays.sets, set_json)},
+                            {"labels", list_json(state.overlays.labels, label_json)},
+                            {"bans", list_json(state.bans, ban_json)}};
+    return json.dump(1, ' ', false, StateJson::error_handler_t::replace) + "\n";
 }
 
 Result<State> from_json(const std::string& text, const std::string& boot) {
     try {
-        return read_state(Json::parse(text), boot);
-    } catch (const Json::exception& problem) {
+        return read_state(StateJson::parse(text), boot);
+    } catch (const StateJson::exception& problem) {
         return fail(std::string("it is not what a sensor wrote: ") + problem.what(),
                     "move it away to start without run-time changes");
     }

@@ -7,7 +7,7 @@
 namespace portlid::app {
 namespace {
 
-constexpr std::uint32_t kEth0 = 2, kOther = 3, kMaster = 4;
+constexpr std::uint32_t kGuarded = 2, kOther = 3, kMaster = 4;
 using Interfaces = std::map<std::uint32_t, kernel::Interface>;
 
 kernel::Interface up(std::uint32_t index, const std::string& kind = "") {
@@ -20,11 +20,11 @@ kernel::Interface up(std::uint32_t index, const std::string& kind = "") {
 
 // eth0 is watched, nothing else.
 bool leaks(const kernel::Interface& link, const Interfaces& all = {}) {
-    return leaves_unseen(link, all, [](std::uint32_t index) { return index == kEth0; });
+    return leaves_unseen(link, all, [](std::uint32_t index) { return index == kGuarded; });
 }
 
 TEST(ReplyGuard, WhatIsWatchedDownOrInsideDoesNotLeak) {
-    EXPECT_FALSE(leaks(up(kEth0)));
+    EXPECT_FALSE(leaks(up(kGuarded)));
     EXPECT_FALSE(leaks(up(kOther, "dummy")));
     auto down = up(kOther);
     down.up = false;
@@ -51,19 +51,19 @@ TEST(ReplyGuard, ASecondUplinkATunnelOrAnUnknownVethLeaks) {
 
 TEST(ReplyGuard, AVlanLeavesThroughItsParentAMacvlanNeedNot) {
     auto vlan = up(kOther, "vlan");
-    vlan.lower = kEth0;
+    vlan.lower = kGuarded;
     EXPECT_FALSE(leaks(vlan));
     vlan.lower = kMaster;
     EXPECT_TRUE(leaks(vlan));
     auto macvlan = up(kOther, "macvlan");
-    macvlan.lower = kEth0;
+    macvlan.lower = kGuarded;
     EXPECT_TRUE(leaks(macvlan));
 }
 
 TEST(ReplyGuard, APortOfAWatchedBondIsSeenThere) {
     auto port = up(kOther);
-    port.master = kEth0;
-    EXPECT_FALSE(leaks(port, {{kEth0, up(kEth0, "bond")}}));
+    port.master = kGuarded;
+    EXPECT_FALSE(leaks(port, {{kGuarded, up(kGuarded, "bond")}}));
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ using policy::Reach;
 
 // ---- from where it can be reached, and what that is called -----------------------------------
 
-const std::string kPolicy = R"(version: 1
+const std::string kPublicHost = R"(version: 1
 mode: enforce
 zones:
   public: { interfaces: [uplink], default: drop }
@@ -55,7 +55,7 @@ TEST(Verdict, WithoutZonesNothingIsReachable) {
 }
 
 TEST(Verdict, AnAllowedServiceIsOk) {
-    const LoadedPolicy policy(kPolicy);
+    const LoadedPolicy policy(kPublicHost);
     auto input = input_of({listener("0.0.0.0", 80)});
     policy.put_into(input);
     const auto out = in_public(input, 80);
@@ -65,7 +65,7 @@ TEST(Verdict, AnAllowedServiceIsOk) {
 }
 
 TEST(Verdict, AServiceForSomeSourcesIsRestrictedAndOk) {
-    const LoadedPolicy policy(kPolicy);
+    const LoadedPolicy policy(kPublicHost);
     auto input = input_of({listener("0.0.0.0", 22)});
     policy.put_into(input);
     const auto out = in_public(input, 22);
@@ -75,7 +75,7 @@ TEST(Verdict, AServiceForSomeSourcesIsRestrictedAndOk) {
 }
 
 TEST(Verdict, APortThatPortlidDropsEverywhereIsClosed) {
-    const LoadedPolicy policy(kPolicy);
+    const LoadedPolicy policy(kPublicHost);
     auto input = input_of({listener("0.0.0.0", 5432)});
     policy.put_into(input);
     input.zones.resize(1);  // no VPN interface is up
@@ -83,7 +83,7 @@ TEST(Verdict, APortThatPortlidDropsEverywhereIsClosed) {
 }
 
 TEST(Verdict, APortThatTheVpnMayReachIsOkAlthoughThePublicMayNot) {
-    const LoadedPolicy policy(kPolicy);
+    const LoadedPolicy policy(kPublicHost);
     auto input = input_of({listener("0.0.0.0", 5432)});
     policy.put_into(input);
     const auto out = in_public(input, 5432);
@@ -92,7 +92,7 @@ TEST(Verdict, APortThatTheVpnMayReachIsOkAlthoughThePublicMayNot) {
 }
 
 TEST(Verdict, InMonitorModeOrUnfilteredTheSamePortIsExposed) {
-    const LoadedPolicy policy(kPolicy);
+    const LoadedPolicy policy(kPublicHost);
     for (int way = 0; way < 3; ++way) {
         SCOPED_TRACE(way);
         auto input = input_of({listener("0.0.0.0", 5432)});
@@ -108,7 +108,7 @@ TEST(Verdict, InMonitorModeOrUnfilteredTheSamePortIsExposed) {
 }
 
 TEST(Verdict, LoopbackAndContainerSocketsAreOutOfReach) {
-    const LoadedPolicy policy(kPolicy);
+    const LoadedPolicy policy(kPublicHost);
     auto inner = listener("0.0.0.0", 80);
     inner.socket.netns = kContainer;
     auto input = input_of({listener("127.0.0.1", 6379), listener("::1", 6380), inner});
@@ -182,7 +182,7 @@ TEST(Verdict, APortPublishedOnLoopbackIsOk) {
 // ---- service ports that nobody listens on ----------------------------------------------------
 
 TEST(Unused, ServicePortsWithoutAListenerAreListedOnce) {
-    const LoadedPolicy policy(kPolicy);
+    const LoadedPolicy policy(kPublicHost);
     auto input = input_of({listener("0.0.0.0", 22)});
     policy.put_into(input);
     std::vector<unsigned> unused;
@@ -197,7 +197,7 @@ TEST(Unused, ServicePortsWithoutAListenerAreListedOnce) {
 }
 
 TEST(Unused, OneListenerAnywhereInAWideRangeUsesIt) {
-    const LoadedPolicy policy(kPolicy);
+    const LoadedPolicy policy(kPublicHost);
     auto input = input_of({listener("0.0.0.0", 7100), listener("::", 80), listener("0.0.0.0", 22)});
     policy.put_into(input);
     for (const auto& item : join(input)) EXPECT_NE(item.verdict, ExposureVerdict::Unused);

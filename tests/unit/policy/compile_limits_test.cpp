@@ -6,16 +6,16 @@
 namespace portlid::policy::test {
 namespace {
 
-constexpr const char* kHead =
+constexpr const char* kLimitsHead =
     "mode: enforce\nzones: { public: { interfaces: [uplink] } }\n"
     "sets: { office: [203.0.113.0/24] }\n";
-constexpr const char* kStranger = "198.51.100.9";
-constexpr const char* kOffice = "203.0.113.7";
+constexpr const char* kLimitsStranger = "198.51.100.9";
+constexpr const char* kLimitsOffice = "203.0.113.7";
 
 // Asks for a new flow to port 22 again and again.
 class Limits : public ::testing::Test {
 protected:
-    void use(const std::string& services) { policy_ = compiled(kHead + services); }
+    void use(const std::string& services) { policy_ = compiled(kLimitsHead + services); }
     Judgement ask(const char* from) {
         HostTables tables;
         tables.own = {address("192.0.2.1")};
@@ -37,9 +37,9 @@ protected:
 
 TEST_F(Limits, ExemptSourcesAreNotCounted) {
     use("services: [{ name: ssh, ports: [22/tcp], limit: { new: 6/30s, exempt: [office] } }]");
-    EXPECT_EQ(passes(kStranger), 5U);
-    EXPECT_EQ(passes(kOffice), 20U);
-    const auto judged = ask(kStranger);
+    EXPECT_EQ(passes(kLimitsStranger), 5U);
+    EXPECT_EQ(passes(kLimitsOffice), 20U);
+    const auto judged = ask(kLimitsStranger);
     EXPECT_EQ(judged.why, REASON_limited);
     EXPECT_EQ(judged.verdict, VERDICT_drop);
     EXPECT_EQ(policy_.rules.at(judged.rule).name, "ssh");
@@ -48,29 +48,29 @@ TEST_F(Limits, ExemptSourcesAreNotCounted) {
 TEST_F(Limits, AServiceWithoutALimitOpensWhateverAnotherCounts) {
     use("services:\n  - { name: slow, ports: [22/tcp], limit: { new: 2/30s } }\n"
         "  - { name: office, ports: [22/tcp], from: [office] }\n");
-    EXPECT_EQ(passes(kStranger), 1U);
-    EXPECT_EQ(passes(kOffice), 20U);
+    EXPECT_EQ(passes(kLimitsStranger), 1U);
+    EXPECT_EQ(passes(kLimitsOffice), 20U);
 }
 
 TEST_F(Limits, OfTwoLimitsEitherLetsIn) {
     use("services:\n  - { name: few, ports: [22/tcp], limit: { new: 2/30s } }\n"
         "  - { name: more, ports: [22/tcp], limit: { new: 5/30s } }\n");
-    EXPECT_EQ(passes(kStranger), 1U + 4U);
+    EXPECT_EQ(passes(kLimitsStranger), 1U + 4U);
 }
 
 TEST_F(Limits, TheModeOfTheServiceDecidesWhetherTheRefusalIsReal) {
     use("services: [{ name: ssh, ports: [22/tcp], mode: monitor, limit: { new: 2/30s } }]");
-    EXPECT_EQ(ask(kStranger).verdict, VERDICT_allow);
-    const auto judged = ask(kStranger);
+    EXPECT_EQ(ask(kLimitsStranger).verdict, VERDICT_allow);
+    const auto judged = ask(kLimitsStranger);
     EXPECT_EQ(judged.verdict, VERDICT_would_drop);
     EXPECT_EQ(judged.why, REASON_limited);
 }
 
 TEST_F(Limits, ALimitConcernsOnlyThoseWhomTheServiceLetsIn) {
     use("services: [{ name: ssh, ports: [22/tcp], from: [office], limit: { new: 3/30s } }]");
-    EXPECT_EQ(ask(kStranger).why, REASON_source_not_allowed);
-    EXPECT_EQ(passes(kOffice), 2U);
-    EXPECT_EQ(ask(kOffice).why, REASON_limited);
+    EXPECT_EQ(ask(kLimitsStranger).why, REASON_source_not_allowed);
+    EXPECT_EQ(passes(kLimitsOffice), 2U);
+    EXPECT_EQ(ask(kLimitsOffice).why, REASON_limited);
 }
 
 TEST_F(Limits, ServicesCountApartAndAServiceCountsAllItsPorts) {
@@ -95,7 +95,7 @@ TEST_F(Limits, TheKeyOfALimitIsTheSameInTheNextGenerationAndNewWithItsRate) {
 TEST_F(Limits, MoreThanTheTableCanCountIsRefused) {
     for (const char* rate : {"65536/30s", "6/25d"}) {
         const auto result = compile(
-            policy_of(std::string(kHead) +
+            policy_of(std::string(kLimitsHead) +
                       "services: [{ name: s, ports: [22/tcp], limit: { new: " + rate + " } }]"));
         ASSERT_FALSE(result) << rate;
         EXPECT_EQ(result.error().code, ExitCode::PolicyInvalid);
@@ -104,7 +104,7 @@ TEST_F(Limits, MoreThanTheTableCanCountIsRefused) {
     for (int i = 1; i <= 5; ++i)
         five += "  - { name: s" + std::to_string(i) +
                 ", ports: [22/tcp], limit: { new: " + std::to_string(i) + "/30s } }\n";
-    const auto result = compile(policy_of(kHead + five));
+    const auto result = compile(policy_of(kLimitsHead + five));
     ASSERT_FALSE(result);
     EXPECT_NE(result.error().message.find("more than 4 limits and owners of services on one port"),
               std::string::npos);

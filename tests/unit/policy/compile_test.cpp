@@ -18,7 +18,7 @@ constexpr const char* kHead =
     "sets: { office: [203.0.113.0/24, 2001:db8:77::/48], spam: [192.0.2.128/25] }\n"
     "deny: [spam]\n";
 
-struct Row {
+struct CompiledRow {
     const char* sentence;
     const char* services;
     const char* source;
@@ -55,7 +55,7 @@ constexpr const char* kInVpn =
     "services: [{ name: metrics, ports: [9400-9410/tcp], zones: [vpn], from: [office] },"
     " { name: ssh, ports: [22/tcp] }]";
 
-const Row kRows[] = {
+const CompiledRow kCompiledRows[] = {
     {"a service without from opens its port to strangers", kWeb, kStranger, 80, kAny, 0,
      VERDICT_allow, REASON_allowed, "web"},
     {"the port below is closed", kWeb, kStranger, 79, kAny, 0, VERDICT_drop, REASON_no_service,
@@ -106,7 +106,7 @@ const Row kRows[] = {
 };
 
 TEST(Compile, GivesTheDecisionTableRowByRow) {
-    for (const auto& row : kRows) {
+    for (const auto& row : kCompiledRows) {
         SCOPED_TRACE(row.sentence);
         const auto policy = compiled(std::string(kHead) + row.services);
         const auto judged = judge_tcp(policy, row.source, row.port, row.destination, row.zone);
@@ -117,7 +117,7 @@ TEST(Compile, GivesTheDecisionTableRowByRow) {
 }
 
 TEST(Compile, DropsNothingWhenCappedToMonitor) {
-    for (const auto& row : kRows) {
+    for (const auto& row : kCompiledRows) {
         SCOPED_TRACE(row.sentence);
         const auto policy = compiled(std::string(kHead) + row.services, {.cap_to_monitor = true});
         EXPECT_FALSE(enforces(*policy.image));

@@ -8,7 +8,7 @@
 namespace portlid::policy::test {
 namespace {
 
-constexpr const char* kZone = "zones: { public: { interfaces: [uplink], default: drop } }\n";
+constexpr const char* kLoadZone = "zones: { public: { interfaces: [uplink], default: drop } }\n";
 
 // The example of the contract, key for key.
 constexpr const char* kEverything = R"(version: 1
@@ -168,7 +168,8 @@ TEST(Load, CountsColumnsInCharacters) {
 }
 
 TEST(Load, TakesPortNamesFromTheServiceList) {
-    const auto policy = policy_of(std::string(kZone) + "services: [{ name: a, ports: [ssh/tcp] }]");
+    const auto policy =
+        policy_of(std::string(kLoadZone) + "services: [{ name: a, ports: [ssh/tcp] }]");
     EXPECT_EQ(policy.services[0].ports[0].first_host, 22);
 }
 
@@ -181,7 +182,7 @@ TEST(Load, UnderstandsForeverAndZeroForExistingFlows) {
 }
 
 TEST(Load, RefusesAnEnforcingPolicyWithoutAWayInButNotAMonitoringOne) {
-    const std::string text = std::string("version: 1\n") + kZone;
+    const std::string text = std::string("version: 1\n") + kLoadZone;
     EXPECT_TRUE(load(text).ok());
     EXPECT_FALSE(load(text + "mode: enforce\n").ok());
     const auto failsafe = "failsafe: [{ ports: [22/tcp], from: [192.0.2.7] }]\n";
@@ -191,20 +192,20 @@ TEST(Load, RefusesAnEnforcingPolicyWithoutAWayInButNotAMonitoringOne) {
 }
 
 TEST(Load, TreatsAnEmptySetAsNoWayIn) {
-    const auto outcome = load(std::string("version: 1\nmode: enforce\n") + kZone +
+    const auto outcome = load(std::string("version: 1\nmode: enforce\n") + kLoadZone +
                               "sets: { home: [] }\n"
                               "services: [{ name: ssh, ports: [22/tcp], from: [home] }]\n");
     EXPECT_FALSE(outcome.ok());
 }
 
 TEST(Load, TurnsWarningsIntoErrorsWhenStrict) {
-    const std::string text = std::string("version: 1\n") + kZone;
+    const std::string text = std::string("version: 1\n") + kLoadZone;
     EXPECT_TRUE(load(text).ok());
     EXPECT_FALSE(load(text, {.strict = true}).ok());
 }
 
 TEST(Load, RefusesATextAboveOneMebibyte) {
-    const auto text = "version: 1\n" + std::string(kZone) + "#" + std::string(1U << 20U, 'x');
+    const auto text = "version: 1\n" + std::string(kLoadZone) + "#" + std::string(1U << 20U, 'x');
     const auto outcome = load(text);
     ASSERT_EQ(outcome.diagnostics.size(), 1U);
     EXPECT_EQ(to_string(outcome.diagnostics[0]), "policy.yaml: the file is larger than 1 MiB");
@@ -213,7 +214,7 @@ TEST(Load, RefusesATextAboveOneMebibyte) {
 }
 
 TEST(Load, KeepsTheNumberOfComplaintsBounded) {
-    std::string text = std::string("version: 1\n") + kZone + "sets:\n  a:\n";
+    std::string text = std::string("version: 1\n") + kLoadZone + "sets:\n  a:\n";
     for (int i = 0; i < 5000; ++i) text += "    - nonsense\n";
     EXPECT_LE(load(text).diagnostics.size(), 200U);
 }
@@ -223,15 +224,16 @@ TEST(Load, StopsReadingASetFileThatIsNoSetFile) {
     std::string junk;
     for (int i = 0; i < 1000; ++i) junk += "<html>\n";
     directory.write("junk.netset", junk);
-    const auto outcome = load_file(directory.write(
-        "p.yaml", std::string("version: 1\n") + kZone + "sets: { a: { file: junk.netset } }\n"));
+    const auto outcome =
+        load_file(directory.write("p.yaml", std::string("version: 1\n") + kLoadZone +
+                                                "sets: { a: { file: junk.netset } }\n"));
     EXPECT_FALSE(outcome.ok());
     EXPECT_LE(outcome.diagnostics.size(), 22U);
     EXPECT_EQ(outcome.diagnostics[0].source_line, "<html>");
 }
 
 TEST(Load, ShowsHostileTextEscaped) {
-    const auto outcome = load("version: 1\n\"a\\e[2Jb\": 1\n" + std::string(kZone));
+    const auto outcome = load("version: 1\n\"a\\e[2Jb\": 1\n" + std::string(kLoadZone));
     ASSERT_FALSE(outcome.diagnostics.empty());
     EXPECT_EQ(outcome.diagnostics[0].message, "unknown key `a\\u001b[2Jb` in the policy");
 }
@@ -254,15 +256,15 @@ TEST(Load, DoesNotSlowDownWithTheSquareOfALongFile) {
         names += "t" + std::to_string(i) + ", ";
     }
     const auto start = std::chrono::steady_clock::now();
-    const auto outcome =
-        load(std::string("version: 1\n") + kZone + "sets: {" + sets + "}\ndeny: [" + names + "]\n");
+    const auto outcome = load(std::string("version: 1\n") + kLoadZone + "sets: {" + sets +
+                              "}\ndeny: [" + names + "]\n");
     EXPECT_FALSE(outcome.ok());
     EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
 }
 
 TEST(Load, RefusesTheSameSourceTwiceInOneList) {
     const auto outcome =
-        load(std::string("version: 1\n") + kZone + "deny: [192.0.2.1, 192.0.2.1]\n");
+        load(std::string("version: 1\n") + kLoadZone + "deny: [192.0.2.1, 192.0.2.1]\n");
     ASSERT_FALSE(outcome.ok());
     EXPECT_EQ(outcome.diagnostics[0].message, "`192.0.2.1` is named twice");
 }
@@ -274,7 +276,7 @@ protected:
     }
     TemporaryDirectory directory_;
     std::filesystem::path file_ =
-        directory_.write("policy.yaml", std::string("version: 1\n") + kZone);
+        directory_.write("policy.yaml", std::string("version: 1\n") + kLoadZone);
 };
 
 TEST_F(Ownership, AcceptsAFileThatOnlyItsOwnerMayWrite) {
@@ -311,7 +313,7 @@ TEST_F(Ownership, RefusesWhatIsNoFileWithoutHanging) {
 TEST_F(Ownership, ExtendsToIncludesAndSetFiles) {
     const auto included = directory_.write("policy.d/a.yaml", "sets: { a: { file: a.set } }\n");
     const auto set = directory_.write("a.set", "192.0.2.1\n");
-    directory_.write("policy.yaml", std::string("version: 1\ninclude: policy.d/*\n") + kZone);
+    directory_.write("policy.yaml", std::string("version: 1\ninclude: policy.d/*\n") + kLoadZone);
     EXPECT_TRUE(load_checked(file_).ok());
     ::chmod(set.c_str(), 0666);
     EXPECT_FALSE(load_checked(file_).ok());

@@ -25,7 +25,7 @@ HeldPort held(const std::string& where, std::uint64_t owner, bool v6only = false
     return {address(where), {8443}, IPPROTO_TCP, v6only, owner};
 }
 
-struct Row {
+struct OwnerRow {
     const char* sentence;
     HeldPorts held;
     const char* to;
@@ -37,7 +37,7 @@ protected:
     Policy policy_ = test::policy_of(std::string(kZones) + kShop);
     CompiledPolicy compiled_ = *compile(policy_);
 
-    void check(const Row& row) const {
+    void check(const OwnerRow& row) const {
         SCOPED_TRACE(row.sentence);
         const auto to = address(row.to);
         const auto from = address(to.family() == Family::IPv4 ? "198.51.100.9" : "2001:db8:9::9");
@@ -55,7 +55,7 @@ protected:
 
 TEST_F(OwnerRows, TheSocketsThatWouldGetThePacketDecide) {
     const auto own = owner_key(shop());
-    const Row rows[] = {
+    const OwnerRow rows[] = {
         {"nobody listens", {}, "192.0.2.1", REASON_owner_absent},
         {"the owner, on every address", {held("0.0.0.0", own)}, "192.0.2.1", REASON_allowed},
         {"somebody else, on every address", {held("0.0.0.0", 0)}, "192.0.2.1", REASON_owner_absent},

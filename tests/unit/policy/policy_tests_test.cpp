@@ -9,7 +9,7 @@
 namespace portlid::policy::test {
 namespace {
 
-constexpr const char* kPolicy = R"(
+constexpr const char* kTestedPolicy = R"(
 mode: monitor
 zones: { public: { interfaces: [uplink] }, vpn: { interfaces: [wg0], default: allow } }
 sets: { office: [203.0.113.0/24, "2001:db8:77::/48"] }
@@ -34,15 +34,15 @@ TestOutcome ask(const Policy& policy, const std::string& packet) {
     return run->outcomes.front();
 }
 
-struct Row {
+struct JudgedPacket {
     const char* packet;
     reason why;
     bool passed = true;
 };
 
 TEST(PolicyTests, JudgeAsIfEveryRuleEnforcedAndEveryOwnerHeldItsPort) {
-    const auto policy = policy_of(kPolicy);
-    const Row rows[] = {
+    const auto policy = policy_of(kTestedPolicy);
+    const JudgedPacket rows[] = {
         {"from 198.51.100.9 to 80/tcp zone public expect allow", REASON_allowed},
         {"from 198.51.100.9 to 80/udp zone public expect drop", REASON_no_service},
         {"from 2001:db8:bad::1 to 443/udp zone public expect allow", REASON_allowed},
@@ -68,7 +68,7 @@ TEST(PolicyTests, JudgeAsIfEveryRuleEnforcedAndEveryOwnerHeldItsPort) {
 }
 
 TEST(PolicyTests, GiveTheSameAnswerForAPolicyInMonitorAndInEnforceMode) {
-    std::string text = kPolicy;
+    std::string text = kTestedPolicy;
     const auto watching = ask(policy_of(text), "from 198.51.100.9 to 81/tcp zone public");
     text.replace(text.find("mode: monitor"), 13, "mode: enforce");
     const auto enforcing = ask(policy_of(text), "from 198.51.100.9 to 81/tcp zone public");
@@ -78,7 +78,7 @@ TEST(PolicyTests, GiveTheSameAnswerForAPolicyInMonitorAndInEnforceMode) {
 }
 
 TEST(ParsePacket, SaysWhatItDoesNotUnderstandAndWhatToType) {
-    const auto policy = policy_of(kPolicy);
+    const auto policy = policy_of(kTestedPolicy);
     const std::pair<const char*, const char*> rows[] = {
         {"", "say from, to, zone and expect"},
         {"from 198.51.100.9 to", "say from, to, zone and expect"},
@@ -110,9 +110,9 @@ TEST(ParsePacket, SaysWhatItDoesNotUnderstandAndWhatToType) {
 TEST(OwnTests, StandBeforeAnApplyAndNameWhatFailed) {
     const std::string good =
         "tests: [{ from: 198.51.100.9, to: 80/tcp, zone: public, expect: allow }";
-    EXPECT_TRUE(check_own_tests(policy_of(std::string(kPolicy) + good + "]")));
+    EXPECT_TRUE(check_own_tests(policy_of(std::string(kTestedPolicy) + good + "]")));
     const auto refused = check_own_tests(policy_of(
-        std::string(kPolicy) + good +
+        std::string(kTestedPolicy) + good +
         ",\n  { from: 203.0.113.4, to: \"10.8.0.1:22/tcp\", zone: public, expect: drop }]"));
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, ExitCode::PolicyInvalid);
@@ -143,7 +143,7 @@ struct Reported {
 };
 
 Reported two_tests() {
-    auto loaded = load("version: 1\n" + std::string(kPolicy) +
+    auto loaded = load("version: 1\n" + std::string(kTestedPolicy) +
                        "tests:\n"
                        "  - { from: 198.51.100.9, to: 80/tcp, zone: public, expect: allow }\n"
                        "  - { from: 198.51.100.9, to: 22/tcp, zone: public, expect: allow }\n");

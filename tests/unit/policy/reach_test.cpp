@@ -23,7 +23,7 @@ PortReach reach(unsigned zone, std::uint16_t port, const std::string& to = "0.0.
     return port_reach(policy, zone, IPPROTO_TCP, address(to), {port});
 }
 
-struct Row {
+struct ReachRow {
     const char* sentence;
     unsigned zone;
     std::uint16_t port;
@@ -32,7 +32,7 @@ struct Row {
     Reach enforced;
 };
 
-const Row kRows[] = {
+const ReachRow kReachRows[] = {
     {"an allowed port is open", 1, 80, "0.0.0.0", Reach::Open, Reach::Open},
     {"a closed port is open while the zone only monitors", 0, 8080, "0.0.0.0", Reach::Open,
      Reach::Closed},
@@ -51,7 +51,7 @@ const Row kRows[] = {
 };
 
 TEST(PortReach, AnswersForModesFamiliesAndAddresses) {
-    for (const auto& row : kRows) {
+    for (const auto& row : kReachRows) {
         SCOPED_TRACE(row.sentence);
         const auto answer = reach(row.zone, row.port, row.to);
         EXPECT_STREQ(to_string(answer.now), to_string(row.now));

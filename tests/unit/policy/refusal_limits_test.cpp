@@ -7,7 +7,7 @@
 namespace portlid::policy::test {
 namespace {
 
-constexpr const char* kZone = "version: 1\nzones: { public: { interfaces: [uplink] } }\n";
+constexpr const char* kWholeHead = "version: 1\nzones: { public: { interfaces: [uplink] } }\n";
 
 std::string repeated(unsigned count, const std::function<std::string(unsigned)>& one) {
     std::string text;
@@ -23,21 +23,21 @@ bool refuses(const LoadOutcome& outcome, const std::string& message) {
 
 TEST(TooMany, ServicesFailsafeRulesAndTests) {
     const auto services = [](unsigned count) {
-        return load(kZone + std::string("services:\n") + repeated(count, [](unsigned i) {
+        return load(kWholeHead + std::string("services:\n") + repeated(count, [](unsigned i) {
                         return fmt::format("  - {{ name: s{}, ports: [{}/tcp] }}\n", i, i + 1);
                     }));
     };
     EXPECT_TRUE(services(2048).ok());
     EXPECT_TRUE(refuses(services(2049), "more than 2048 services"));
     const auto failsafe = [](unsigned count) {
-        return load(kZone + std::string("failsafe:\n") + repeated(count, [](unsigned i) {
+        return load(kWholeHead + std::string("failsafe:\n") + repeated(count, [](unsigned i) {
                         return fmt::format("  - {{ ports: [{}/tcp], from: [192.0.2.1] }}\n", i + 1);
                     }));
     };
     EXPECT_TRUE(failsafe(256).ok());
     EXPECT_TRUE(refuses(failsafe(257), "more than 256 failsafe rules"));
     const auto tests = [](unsigned count) {
-        return load(kZone + std::string("tests:\n") + repeated(count, [](unsigned) {
+        return load(kWholeHead + std::string("tests:\n") + repeated(count, [](unsigned) {
                         return std::string("  - { from: 192.0.2.1, to: 1/tcp, expect: drop }\n");
                     }));
     };
@@ -47,7 +47,7 @@ TEST(TooMany, ServicesFailsafeRulesAndTests) {
 
 TEST(TooMany, AddressesOfAService) {
     const auto addresses = [](unsigned count) {
-        return load(kZone +
+        return load(kWholeHead +
                     std::string("services:\n  - name: s\n    ports: [1/tcp]\n"
                                 "    addresses: [") +
                     repeated(count,
@@ -67,7 +67,7 @@ TEST(TooMany, FilesOfOnePolicy) {
     for (unsigned i = 0; i < 256; ++i)
         directory.write(fmt::format("d/{:03}.yaml", i),
                         fmt::format("services: [ {{ name: s{}, ports: [{}/tcp] }} ]\n", i, i + 1));
-    const auto main = directory.write("p.yaml", kZone + std::string("include: d/*.yaml\n"));
+    const auto main = directory.write("p.yaml", kWholeHead + std::string("include: d/*.yaml\n"));
     EXPECT_TRUE(refuses(load_file(main), "more than 256 files"));
     std::filesystem::remove(directory.path() / "d/000.yaml");
     EXPECT_TRUE(load_file(main).ok());
@@ -77,8 +77,8 @@ TEST(TooMany, BadLinesOfASetFile) {
     const TemporaryDirectory directory;
     directory.write("bad.netset",
                     repeated(1000, [](unsigned) { return std::string("nonsense\n"); }));
-    const auto main =
-        directory.write("p.yaml", kZone + std::string("sets: { bad: { file: bad.netset } }\n"));
+    const auto main = directory.write(
+        "p.yaml", kWholeHead + std::string("sets: { bad: { file: bad.netset } }\n"));
     EXPECT_TRUE(refuses(load_file(main), "too many bad lines; the rest of the file was not read"));
 }
 
@@ -86,8 +86,8 @@ TEST(TooMany, BytesOfASetFile) {
     const TemporaryDirectory directory;
     const auto file = directory.write("big.netset", "192.0.2.1\n");
     std::filesystem::resize_file(file, (64ULL << 20U) + 1);  // a hole: no disk is used
-    const auto main =
-        directory.write("p.yaml", kZone + std::string("sets: { big: { file: big.netset } }\n"));
+    const auto main = directory.write(
+        "p.yaml", kWholeHead + std::string("sets: { big: { file: big.netset } }\n"));
     EXPECT_TRUE(refuses(load_file(main), "set file `big.netset`: the file is larger than 64 MiB"));
 }
 

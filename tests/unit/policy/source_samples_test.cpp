@@ -9,7 +9,7 @@
 namespace portlid::policy::test {
 namespace {
 
-const std::string kZone = "zones: { public: { interfaces: [eth0] } }\n";
+const std::string kSampleZone = "zones: { public: { interfaces: [eth0] } }\n";
 
 const SourceSample* named(const std::vector<SourceSample>& samples, const std::string& name) {
     for (const auto& sample : samples)
@@ -18,7 +18,7 @@ const SourceSample* named(const std::vector<SourceSample>& samples, const std::s
 }
 
 TEST(SourceSamples, WithoutListsAreOneStrangerOfEachFamily) {
-    const auto samples = source_samples(policy_of(kZone), {});
+    const auto samples = source_samples(policy_of(kSampleZone), {});
     ASSERT_EQ(samples.size(), 1U);
     EXPECT_EQ(samples[0].name, "anyone");
     EXPECT_TRUE(samples[0].stranger);
@@ -27,7 +27,7 @@ TEST(SourceSamples, WithoutListsAreOneStrangerOfEachFamily) {
 }
 
 TEST(SourceSamples, AreOneForEveryCombinationThatOccurs) {
-    const auto policy = policy_of(kZone + R"(
+    const auto policy = policy_of(kSampleZone + R"(
 sets:
   office: [203.0.113.0/24, "2001:db8:77::/48"]
   night: [203.0.113.128/25, 198.18.0.0/15]
@@ -63,16 +63,17 @@ TEST(SourceSamples, TakeTheGapBetweenTwoPrefixesForTheStranger) {
         around +=
             (around.empty() ? "" : ", ") + other->address.to_string() + "/" + std::to_string(bits);
     }
-    const auto samples = source_samples(
-        policy_of(kZone + "services: [ { name: a, ports: [22/tcp], from: [" + around + "] } ]\n"),
-        {});
+    const auto samples =
+        source_samples(policy_of(kSampleZone + "services: [ { name: a, ports: [22/tcp], from: [" +
+                                 around + "] } ]\n"),
+                       {});
     const auto* stranger = named(samples, "anyone else");
     ASSERT_NE(stranger, nullptr);
     EXPECT_EQ(stranger->v4, address("203.0.113.77"));
 }
 
 TEST(SourceSamples, LeaveOutWhatNoPacketFromOutsideCanHave) {
-    const auto policy = policy_of(kZone + R"(
+    const auto policy = policy_of(kSampleZone + R"(
 sets:
   never: [127.0.0.0/8, 224.0.0.0/4, "ff00::/8", "::1"]
   mine: [192.0.2.1]
@@ -87,7 +88,7 @@ services:
 
 TEST(SourceSamples, HaveNoStrangerWhereEverybodyIsListed) {
     const auto samples = source_samples(
-        policy_of(kZone +
+        policy_of(kSampleZone +
                   "services: [ { name: a, ports: [22/tcp], from: [0.0.0.0/0, \"::/0\"] } ]\n"),
         {});
     ASSERT_EQ(samples.size(), 1U);
@@ -97,7 +98,7 @@ TEST(SourceSamples, HaveNoStrangerWhereEverybodyIsListed) {
 }
 
 TEST(SourceSamples, AreInExactlyTheListsTheyAreNamedAfter) {
-    const auto policy = policy_of(kZone + R"(
+    const auto policy = policy_of(kSampleZone + R"(
 sets: { a: [10.0.0.0/8, 10.1.0.0/16], b: [10.1.2.0/24], c: [10.1.2.3, "2001:db8::/127"] }
 deny: [b]
 management: [c]

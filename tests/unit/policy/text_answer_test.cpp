@@ -30,7 +30,7 @@ failsafe:
   - { ports: [2222/tcp], from: [203.0.113.0/24] }
 )";
 
-struct Row {
+struct AnswerRow {
     const char* sentence;
     std::size_t zone;
     const char* source;
@@ -41,7 +41,7 @@ struct Row {
 
 TEST(TextAnswer, IsTheDecisionTableReadAloud) {
     const auto policy = policy_of(kTable);
-    const std::vector<Row> rows{
+    const std::vector<AnswerRow> rows{
         {"a service opens to everybody", 0, "198.51.100.1", "80/tcp", VERDICT_allow,
          REASON_allowed},
         {"a service opens to a listed source", 0, "203.0.113.1", "22/tcp", VERDICT_allow,

@@ -18,7 +18,7 @@ IpAddress ip(const char* text) {
 }
 
 // A host at 192.0.2.10 and 2001:db8::10 that opens only the web to strangers.
-struct Host {
+struct HostWithLifelines {
     policy::LoadOutcome loaded;
     policy::CompiledPolicy compiled;
     policy::HostTables tables;
@@ -28,7 +28,8 @@ struct Host {
                   {ip("192.0.2.1"), ip("fe80::1")},
                   true};
 
-    explicit Host(const std::string& rest = "services: [ { name: web, ports: [80/tcp] } ]\n")
+    explicit HostWithLifelines(
+        const std::string& rest = "services: [ { name: web, ports: [80/tcp] } ]\n")
         : loaded(policy::load_text("version: 1\nmode: enforce\n"
                                    "zones: { public: { interfaces: [eth0] } }\n" +
                                        rest,
@@ -48,15 +49,15 @@ struct Host {
 };
 
 TEST(Lifelines, AskForGatewaysDhcpAndDnsOfBothFamilies) {
-    const Host host;
+    const HostWithLifelines host;
     // DHCP of both gateways, the neighbour advertisement of one, DNS by UDP and TCP of two servers.
     EXPECT_THAT(lifelines({host.uplink}, {ip("192.0.2.53"), ip("2001:db8::53")}), SizeIs(7));
 }
 
 TEST(Lifelines, NoPolicyCutsThemWhileRepliesCanBeTold) {
     const std::vector<IpAddress> servers{ip("192.0.2.53"), ip("2001:db8::53")};
-    EXPECT_THAT(Host().cuts(servers), SizeIs(0));
-    const Host hostile(
+    EXPECT_THAT(HostWithLifelines().cuts(servers), SizeIs(0));
+    const HostWithLifelines hostile(
         "deny: [192.0.2.0/24, \"2001:db8::/32\", \"fe80::/10\"]\nicmp: { ping: drop }\n"
         "transit: drop\nservices: [ { name: web, ports: [80/tcp], from: [198.51.100.1] } ]\n");
     const auto cuts = hostile.cuts(servers);
@@ -64,12 +65,12 @@ TEST(Lifelines, NoPolicyCutsThemWhileRepliesCanBeTold) {
 }
 
 TEST(Lifelines, WithoutAFlowTableDnsWouldBeCutAndTheRuleNamedSavesIt) {
-    Host host;
+    HostWithLifelines host;
     host.uplink.replies_told = false;
     const auto cuts = host.cuts({ip("192.0.2.53")});
     ASSERT_THAT(cuts, SizeIs(2));
     EXPECT_THAT(cuts[0].what, HasSubstr("DNS answers (udp) of 192.0.2.53 to 192.0.2.10"));
-    Host saved(cuts[0].rule + "\n");
+    HostWithLifelines saved(cuts[0].rule + "\n");
     saved.uplink.replies_told = false;
     const auto left = saved.cuts({ip("192.0.2.53")});
     ASSERT_THAT(left, SizeIs(1));

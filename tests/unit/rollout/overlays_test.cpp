@@ -21,7 +21,7 @@ services:
   - { name: web, ports: [80/tcp] }
 )";
 
-policy::Policy base() {
+policy::Policy overlaid_base() {
     auto outcome = policy::load_text(kPolicy, "policy.yaml", ".");
     EXPECT_TRUE(outcome.ok());
     return outcome.policy;
@@ -46,15 +46,15 @@ ModeOverride force(policy::Mode mode, std::string zone = {}, std::string rule = 
 TEST(Overlay, MonitorForAllBeatsAServiceThatEnforces) {
     Overlays overlays;
     overlays.modes.push_back(force(policy::Mode::Monitor));
-    const auto policy = overlay(base(), overlays, at(1));
-    EXPECT_EQ(service_mode(base(), 0, 0), policy::Mode::Enforce);
+    const auto policy = overlay(overlaid_base(), overlays, at(1));
+    EXPECT_EQ(service_mode(overlaid_base(), 0, 0), policy::Mode::Enforce);
     EXPECT_EQ(service_mode(policy, 0, 0), policy::Mode::Monitor);
 }
 
 TEST(Overlay, ARulePromotedInAZoneLeavesTheRestAlone) {
     Overlays overlays;
     overlays.modes.push_back(force(policy::Mode::Enforce, "public", "web"));
-    const auto policy = overlay(base(), overlays, at(1));
+    const auto policy = overlay(overlaid_base(), overlays, at(1));
     EXPECT_EQ(service_mode(policy, 0, 1), policy::Mode::Enforce);
     EXPECT_EQ(service_mode(policy, 1, 1), policy::Mode::Monitor);
     EXPECT_EQ(policy::mode_of(policy, policy.zones[0]), policy::Mode::Monitor);
@@ -63,7 +63,7 @@ TEST(Overlay, ARulePromotedInAZoneLeavesTheRestAlone) {
 TEST(Overlay, TheZonesOwnRulesCanBePromotedAlone) {
     Overlays overlays;
     overlays.modes.push_back(force(policy::Mode::Enforce, "", "public default"));
-    const auto policy = overlay(base(), overlays, at(1));
+    const auto policy = overlay(overlaid_base(), overlays, at(1));
     EXPECT_EQ(policy::mode_of(policy, policy.zones[0]), policy::Mode::Enforce);
     EXPECT_EQ(policy::mode_of(policy, policy.zones[1]), policy::Mode::Monitor);
     EXPECT_EQ(service_mode(policy, 0, 1), policy::Mode::Monitor);
@@ -73,9 +73,9 @@ TEST(Overlay, ALaterWideOverrideDropsEarlierNarrowOnes) {
     Overlays overlays;
     overlays.modes.push_back(force(policy::Mode::Enforce, "public", "web"));
     overlays.modes.push_back(force(policy::Mode::Monitor));
-    EXPECT_EQ(service_mode(overlay(base(), overlays, at(1)), 0, 1), policy::Mode::Monitor);
+    EXPECT_EQ(service_mode(overlay(overlaid_base(), overlays, at(1)), 0, 1), policy::Mode::Monitor);
     overlays.modes.back().mode.reset();
-    EXPECT_EQ(service_mode(overlay(base(), overlays, at(1)), 0, 0), policy::Mode::Enforce);
+    EXPECT_EQ(service_mode(overlay(overlaid_base(), overlays, at(1)), 0, 0), policy::Mode::Enforce);
 }
 
 TEST(Overlay, AnOpeningIsAServiceUntilItEnds) {
@@ -85,17 +85,17 @@ TEST(Overlay, AnOpeningIsAServiceUntilItEnds) {
                                  "public",
                                  at(10),
                                  {}});
-    const auto during = overlay(base(), overlays, at(9));
+    const auto during = overlay(overlaid_base(), overlays, at(9));
     ASSERT_EQ(during.services.size(), 3U);
     EXPECT_EQ(during.services[2].name, "allow 8080/tcp");
     EXPECT_FALSE(during.services[2].from_any);
-    EXPECT_EQ(overlay(base(), overlays, at(10)).services.size(), 2U);
+    EXPECT_EQ(overlay(overlaid_base(), overlays, at(10)).services.size(), 2U);
 }
 
 TEST(Overlay, TwoOpeningsOfOnePortHaveTwoNames) {
     Overlays overlays;
     overlays.openings.assign(2, {{policy::PortProtocol::Tcp, 8080, 8080}, {}, "", {}, {}});
-    const auto policy = overlay(base(), overlays, at(1));
+    const auto policy = overlay(overlaid_base(), overlays, at(1));
     EXPECT_EQ(policy.services[3].name, "allow 8080/tcp (2)");
 }
 
@@ -103,27 +103,27 @@ TEST(Overlay, ASetMemberReachesEveryListThatNamesTheSet) {
     Overlays overlays;
     const auto home = *Cidr::parse("192.0.2.1");
     overlays.sets.push_back({"office", home, true, {}, {}});
-    const auto policy = overlay(base(), overlays, at(1));
+    const auto policy = overlay(overlaid_base(), overlays, at(1));
     EXPECT_EQ(policy.deny.size(), 2U);
     EXPECT_EQ(policy.services[0].from.back(), home);
     overlays.sets.push_back({"office", *Cidr::parse("203.0.113.7"), false, {}, {}});
-    EXPECT_EQ(overlay(base(), overlays, at(1)).services[0].from, std::vector<Cidr>{home});
+    EXPECT_EQ(overlay(overlaid_base(), overlays, at(1)).services[0].from, std::vector<Cidr>{home});
 }
 
 TEST(Overlay, NamesThatAreGoneChangeNothingAndAreTold) {
     Overlays overlays;
     overlays.modes.push_back(force(policy::Mode::Enforce, "dmz"));
     overlays.sets.push_back({"home", *Cidr::parse("192.0.2.1"), true, {}, {}});
-    EXPECT_TRUE(misses(base(), overlays.modes[0]));
-    EXPECT_TRUE(misses(base(), overlays.sets[0]));
-    EXPECT_TRUE(misses(base(), force(policy::Mode::Enforce, "", "nothing")));
-    EXPECT_FALSE(misses(base(), force(policy::Mode::Enforce, "", "lan default")));
-    EXPECT_EQ(policy::mode_of(overlay(base(), overlays, at(1)), base().zones[0]),
+    EXPECT_TRUE(misses(overlaid_base(), overlays.modes[0]));
+    EXPECT_TRUE(misses(overlaid_base(), overlays.sets[0]));
+    EXPECT_TRUE(misses(overlaid_base(), force(policy::Mode::Enforce, "", "nothing")));
+    EXPECT_FALSE(misses(overlaid_base(), force(policy::Mode::Enforce, "", "lan default")));
+    EXPECT_EQ(policy::mode_of(overlay(overlaid_base(), overlays, at(1)), overlaid_base().zones[0]),
               policy::Mode::Monitor);
 }
 
 TEST(Stages, WithoutInstantsThereIsOne) {
-    const auto policy = base();
+    const auto policy = overlaid_base();
     const Overlays none;
     const auto list = stages({&policy, nullptr, {}, &none}, at(1), 4);
     ASSERT_EQ(list.size(), 1U);
@@ -131,8 +131,8 @@ TEST(Stages, WithoutInstantsThereIsOne) {
 }
 
 TEST(Stages, AnUnconfirmedPolicyGivesWayAtItsDeadline) {
-    const auto confirmed = base();
-    auto pending = base();
+    const auto confirmed = overlaid_base();
+    auto pending = overlaid_base();
     pending.services.clear();
     const Overlays none;
     const auto list = stages({&confirmed, &pending, at(60), &none}, at(1), 4);
@@ -145,7 +145,7 @@ TEST(Stages, AnUnconfirmedPolicyGivesWayAtItsDeadline) {
 }
 
 TEST(Stages, MoreInstantsThanRoomEndEarlyNeverLate) {
-    const auto policy = base();
+    const auto policy = overlaid_base();
     Overlays overlays;
     for (std::uint16_t port = 1; port <= 6; ++port)
         overlays.openings.push_back(

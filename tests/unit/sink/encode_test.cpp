@@ -61,7 +61,7 @@ std::string native_line(const std::string& name) {
 
 // No byte that ends a record or moves a cursor, and valid UTF-8 (a JSON parser says so).
 void expect_one_clean_record(const std::string& text) {
-    for (const unsigned char c : text) ASSERT_TRUE(c >= 0x20 && c != 0x7f) << int(c);
+    for (const char c : text) ASSERT_TRUE((c >= 0x20 || c < 0) && c != 0x7f) << int(c);
     for (const auto* bad : {"\xe2\x80\xae", "\xe2\x80\xa8", "\xc2\x85"})
         EXPECT_EQ(text.find(bad), std::string::npos);
     EXPECT_NO_THROW(static_cast<void>(Json(text).dump()));

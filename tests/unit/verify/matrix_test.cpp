@@ -225,8 +225,8 @@ TEST_F(MatrixTest, ReportSaysOkOnlyWhenAllAgreesAndTheCodeIsTheSame) {
     EXPECT_EQ(json["schema"], "portlid.verify/v1");
     EXPECT_TRUE(json["ok"].get<bool>());
     EXPECT_EQ(json["asked"], 4U * 65536U);
-    EXPECT_EQ(json["matrix"][0]["allow"], nlohmann::json({"80"}));
-    EXPECT_EQ(json["addresses"], nlohmann::json({"192.0.2.1"}));
+    EXPECT_EQ(json["matrix"][0]["allow"], nlohmann::ordered_json({"80"}));
+    EXPECT_EQ(json["addresses"], nlohmann::ordered_json({"192.0.2.1"}));
     facts.code[0].attached_tag = "ffff";
     EXPECT_FALSE(report(facts, input_, *matrix)["ok"].get<bool>());
     facts.code[0].attached_tag = "abcd";
