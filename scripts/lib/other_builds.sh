@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # scripts/lib/other_builds.sh LABEL...: compiles what tests of LABEL need later, while others run
-# that mostly wait. scripts/test starts it with setsid: a session of its own is what tests stop while
-# they measure (tests/e2e/harness/turns.py), and what the kernel's autogroups weigh.
+# that mostly wait. scripts/test starts it with setsid: sessions are what the kernel's autogroups weigh.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 wants() { [[ " $labels " == *" $1 "* ]]; }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the sensor costs while nothing happens, and with 10,000 listeners (performance B15)."""
+"""What the sensor costs while nothing happens, with 10,000 listeners (performance B15) and at the
+rate of a link; how soon it is right again after a flood. It measures: nothing runs beside it."""
 
 import os
 import subprocess
@@ -8,6 +9,8 @@ import time
 
 import json
 
+import bare_truth
+import bare_wires
 from harness import bare
 from harness.context import policy
 from harness.kernel_objects import held_objects
@@ -92,7 +95,27 @@ def ready_among_many(lab):
         lab.end(child)
 
 
+def full_rate(lab, attach, without):
+    with Portlid(lab, bare_wires.policy(), attach, docker=False):
+        seconds = min(bare_wires.upload(lab) for _ in range(3))
+    print(f"      {seconds:.3f} s for {bare_wires.BULK_BYTES >> 20} MiB, without a sensor {without:.3f} s")
+    assert seconds / without - 1 < 0.05
+
+
+def rates(report):
+    """On wires of 9000 bytes, in a lab of their own."""
+    with bare.bare_lab() as lab:
+        bare_wires.second_way(lab)
+        bare_wires.jumbo(lab)
+        bare.python(lab, bare_wires.SERVER)
+        without = min(bare_wires.upload(lab) for _ in range(3))
+        for attach in bare_wires.MODES:
+            report.run(attach, "C12", "jumbo frames: at most 5 % slower than without a sensor",
+                       lambda: full_rate(lab, attach, without))
+
+
 def rows(report):
+    rates(report)
     with bare.bare_lab() as lab:
         with Portlid(lab, policy("monitor"), docker=False) as sensor:
             for identity, sentence, function in (
@@ -104,6 +127,9 @@ def rows(report):
                     ("P05", "10,000 listeners: RssAnon at most 25 MB, RSS 40 MB",
                      lambda: many_listeners(lab, sensor))):
                 report.run("bare", identity, sentence, function)
+        with Portlid(lab, policy("monitor"), docker=False) as sensor:
+            report.run("bare", "T06", "after a forced ring overflow ports is right within 2 s",
+                       lambda: bare_truth.overflow(lab, sensor))
         report.run("bare", "P06", "started among 10,000 listeners: ready within 1 s, same limits",
                    lambda: ready_among_many(lab))
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from harness import bare, turns
+from harness import bare
 from harness.context import policy
 from harness.lab import CLI4, HOST4, HOST6
 from harness.portlid import Portlid
@@ -329,7 +329,6 @@ ROWS = (("T01", "a listener by io_uring submissions has its holder", io_uring),
         ("D04", "SO_REUSEPORT x4, kill 3, kill the last: closed only then", reuseport),
         ("D08", "1000 connections from another cgroup change no owner and give no event", many_clients),
         ("D12", "a UDP server killed by -9 is gone", udp_killed),
-        ("T06", "after a forced ring overflow ports is right within 2 s", overflow),
         ("T07", "NAT rules publish without an engine: ranges, one address, IPv6, nft", nat_rules),
         ("D11", "raw and packet sockets of a container are reported", raw_sockets),
         ("T08", "audit finds, compares with a baseline, exits with 10", audit))
@@ -338,9 +337,7 @@ ROWS = (("T01", "a listener by io_uring submissions has its holder", io_uring),
 def rows(report):
     with bare.bare_lab() as lab, Portlid(lab, policy("monitor"), docker=False) as sensor:
         for identity, sentence, function in ROWS:
-            # The one row that measures runs while no other row does.
-            turn = turns.alone if function is overflow else turns.together
-            report.run("truth", identity, sentence, lambda: function(lab, sensor), turn=turn)
+            report.run("truth", identity, sentence, lambda: function(lab, sensor))
 
 
 if __name__ == "__main__":

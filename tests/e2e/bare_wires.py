@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 
-from harness import bare, turns
+from harness import bare
 from harness.clients import Session, dns, no_reach, reach
 from harness.lab import CLI2_4, CLI2_6, HOST4, HOST6, ROUTER4, ROUTER6, SRV4, SRV6
 from harness.packets import frames
@@ -235,7 +235,8 @@ NOISE_DIGEST = hashlib.sha256(NOISE).digest()
 
 
 def upload(lab):
-    """Seconds for NOISE from cli2 to the host, at the pace of a gigabit link."""
+    """Seconds for NOISE from cli2 to the host, at the pace of a gigabit link; bare_cost.py compares
+    them, here the bytes count."""
     with lab.ns["cli2"].socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, PACE_BYTES_PER_SECOND)
         sock.settimeout(30)
@@ -254,18 +255,14 @@ def checksum_errors(lab):
     return int(dict(zip(names, values))["InCsumErrors"])
 
 
-def bulk(lab, sensor, without):
+def bulk(lab, sensor):
     errors, before = checksum_errors(lab), sensor.packets()
-    seconds = min(upload(lab) for _ in range(2))
+    upload(lab)
     now = sensor.packets()
-    count = (now["seen"] - before["seen"]) // 2
-    mtu = lab.run("host", "cat", "/sys/class/net/eth0/mtu").stdout.strip()
-    print(f"      {BULK_BYTES / seconds / 1e6:.1f} MB/s, without a sensor "
-          f"{BULK_BYTES / without / 1e6:.1f} MB/s; {count} frames, MTU {mtu}")
+    count = now["seen"] - before["seen"]
     assert checksum_errors(lab) == errors, "checksum errors"
     assert now["dropped"] == before["dropped"], (before, now)
     assert count < BULK_BYTES / 1500, f"{count} frames: neither jumbo frames nor offloads were used"
-    assert seconds / without - 1 < 0.05, f"{seconds:.2f} s, {without:.2f} s without a sensor"
 
 
 # B08
@@ -280,8 +277,6 @@ def rows(report):
         jumbo(lab)
         bare.python(lab, SERVER)
         until("the server is reached", lambda: reach(lab.ns["cli2"], HOST4, BULK))
-        with turns.alone():
-            without = min(upload(lab) for _ in range(2))
         for attach in MODES:
             session = Session(lab.ns["cli"], HOST4, CLOSED)
             with Portlid(lab, policy(), attach, docker=False) as sensor:
@@ -293,8 +288,8 @@ def rows(report):
                         ("B11", "DHCPv4: a lease by broadcast, renewed by unicast", dhcp),
                         ("B17", "replies that enter by another interface pass", other_interface)):
                     report.run(attach, identity, sentence, lambda: function(lab, sensor))
-                report.run(attach, "C12", "MTU 9000 and offloads: full rate, nothing changed on the way",
-                           lambda: bulk(lab, sensor, without), turn=turns.alone)
+                report.run(attach, "C12", "MTU 9000 and offloads: used, and nothing changed on the way",
+                           lambda: bulk(lab, sensor))
                 report.run(attach, "B08", "a session to a closed port, older than the sensor, lives",
                            lambda: old_session(session))
                 report.run(attach, "B00", "seen = passed + dropped on both interfaces",

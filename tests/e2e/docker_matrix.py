@@ -9,12 +9,11 @@ what the sensor chooses when somebody else's program is there first. Exit code 7
 missing to run at all."""
 
 import argparse
-import contextlib
 import os
 import shutil
 import sys
 
-from harness import machine, turns
+from harness import machine
 from harness.context import Context, policy
 from harness.clients import udp_ask, wait_http
 from harness.lab import HOST4, Lab
@@ -55,8 +54,7 @@ def furnish(ctx):
 def run_rows(ctx, report, module):
     for function in rows_of(module):
         identity, sentence = function.row
-        report.run(f"{ctx.attach}/{ctx.phase}", identity, sentence, lambda: watched(ctx, function),
-                   turn=function.turn)
+        report.run(f"{ctx.attach}/{ctx.phase}", identity, sentence, lambda: watched(ctx, function))
 
 
 def watched(ctx, function):
@@ -83,7 +81,7 @@ def run_mode(ctx, report):
     ctx.phase = "monitor"
     ctx.sensor = Portlid(ctx.lab, policy("monitor"), attach=ctx.attach)
     if not report.run(f"{ctx.attach}/start", "S01", "ready, attached as asked, monitor mode, eth0 only",
-                      lambda: flip.starts(ctx), turn=turns.alone):
+                      lambda: flip.starts(ctx)):
         return
     ctx.needs_sensor = True
     for module in (silence, monitor, sockets, traffic, flip):
@@ -99,18 +97,14 @@ def run_auto(ctx, report):
     run_rows(ctx, report, foreign)
     with Lab(f"{LAB}-np", dockerd_options=noproxy.DOCKERD_OPTIONS) as lab:
         other = Context(lab, attach="no-proxy", phase="enforce")
-        with turns.together():
-            noproxy.furnish(other)
+        noproxy.furnish(other)
         run_rows(other, report, noproxy)
 
 
 def run_all(options, report):
     with Lab(LAB) as lab:
         ctx = Context(lab)
-        with turns.together():
-            furnish(ctx)
-        with turns.alone():
-            ctx.baseline = traffic.measure_downloads(ctx)
+        furnish(ctx)
         for ctx.attach in options.modes.split(","):
             try:
                 run_auto(ctx, report) if ctx.attach == "auto" else run_mode(ctx, report)
@@ -134,7 +128,7 @@ def main():
     report = Report(set(options.rows.split(",")) | {"S01", "F01", "Z00", "Z01"} if options.rows else None)
     before = machine.snapshot(LAB)
     report.run("lab", "Z00", "the lab stood from the first row to the last",
-               lambda: run_all(options, report), turn=contextlib.nullcontext)
+               lambda: run_all(options, report))
     report.run("machine", "Z01", "the machine is as it was found", lambda: as_found(before))
     return report.finish()
 

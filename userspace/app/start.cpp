@@ -50,7 +50,8 @@ Result<UniqueFd> lock_runtime(const std::filesystem::path& directory) {
 
 Result<std::unique_ptr<Emitter>> open_emitter(const RunOptions& options, const Config& config) {
     if (auto made = make_directory(options.state_dir); !made) return pass_on(made.error());
-    auto sinks = sink::FanOut::open((options.state_dir / "sequence").string());
+    auto sinks = sink::FanOut::open((options.state_dir / "sequence").string(),
+                                    options.runtime_dir / "pages");
     if (!sinks) return pass_on(sinks.error());
     std::vector<sink::SinkSpec> specs;
     for (const auto& text : options.events) {
@@ -61,7 +62,8 @@ Result<std::unique_ptr<Emitter>> open_emitter(const RunOptions& options, const C
     if (specs.empty()) specs = config.sinks;
     if (auto added = sink::add_sinks(**sinks, specs, options.state_dir / "spool"); !added)
         return pass_on(added.error());
-    auto losses = sink::Cursor::open((options.state_dir / "ring.losses").string(), {});
+    auto losses =
+        sink::Cursor::open((options.state_dir / "ring.losses").string(), {}, (*sinks)->keeper());
     if (!losses) return pass_on(losses.error());
     return std::make_unique<Emitter>(std::move(*sinks), std::move(*losses));
 }

@@ -27,12 +27,14 @@ std::string file_stem(const SinkSpec& spec) {
     return stem + "-" + sha256(spec.name + "\n" + spec.target).substr(7, 12);
 }
 
-Result<std::unique_ptr<Courier>> Courier::start(const SinkSpec& spec, Spooler& spooler) {
+Result<std::unique_ptr<Courier>> Courier::start(const SinkSpec& spec, Spooler& spooler,
+                                                PageKeeper& keeper) {
     const auto& directory = spooler.spool().directory();
     auto cursor = Cursor::open((directory / (file_stem(spec) + ".cursor")).string(),
                                {.position = spooler.spool().tail(),
                                 .last_seq = spooler.last_seq(),
-                                .ordinal = spooler.spool().ordinal()});
+                                .ordinal = spooler.spool().ordinal()},
+                               keeper);
     if (!cursor) return pass_on(std::move(cursor).error());
     return std::unique_ptr<Courier>(new Courier(spec, spooler, std::move(*cursor)));
 }

@@ -24,7 +24,8 @@ class Courier final : public Sink {
 public:
     // `spooler` outlives it. The cursor and the dead letters stand in the spool's directory.
     [[nodiscard]] static Result<std::unique_ptr<Courier>> start(const SinkSpec& spec,
-                                                                Spooler& spooler);
+                                                                Spooler& spooler,
+                                                                PageKeeper& keeper);
     ~Courier() override;
     Courier(const Courier&) = delete;
     Courier& operator=(const Courier&) = delete;

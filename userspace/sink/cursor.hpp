@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far one sink is in the spool: a mapped page, so that it survives kill -9 as it stands. After
-// a power loss it may be older than what was sent: those records are sent again, with equal (id,
-// rev).
+// How far one sink is in the spool, in a page that survives kill -9 as it stands. After a power
+// loss it may be older than what was sent: those records are sent again, with equal (id, rev).
 #pragma once
 
 #include <cstdint>
 #include <string>
 
 #include "base/result.hpp"
-#include "base/unique_fd.hpp"
+#include "sink/kept_page.hpp"
 #include "sink/sink.hpp"
 
 namespace portlid::sink {
@@ -33,18 +32,15 @@ class Cursor {
 public:
     // A new one is `fresh`; the caller says where the spool ends now: a sink gets what happens from
     // now on. One that is further than that (the spool was cut or removed) goes back to it.
+    [[nodiscard]] static Result<Cursor> open(const std::string& path, CursorPage fresh,
+                                             PageKeeper& keeper);
+    // The same without a keeper: mapped where it is kept.
     [[nodiscard]] static Result<Cursor> open(const std::string& path, CursorPage fresh);
-    Cursor(Cursor&& other) noexcept;
-    Cursor& operator=(Cursor&&) = delete;
-    Cursor(const Cursor&) = delete;
-    Cursor& operator=(const Cursor&) = delete;
-    ~Cursor();
-    CursorPage* operator->() const { return page_; }
+    CursorPage* operator->() const { return static_cast<CursorPage*>(page_->data()); }
 
 private:
-    Cursor(UniqueFd fd, CursorPage* page) : fd_(std::move(fd)), page_(page) {}
-    UniqueFd fd_;
-    CursorPage* page_;
+    explicit Cursor(std::shared_ptr<KeptPage> page) : page_(std::move(page)) {}
+    std::shared_ptr<KeptPage> page_;
 };
 
 }  // namespace portlid::sink

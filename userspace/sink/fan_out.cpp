@@ -38,7 +38,10 @@ private:
 
 class Numbered final : public FanOut {
 public:
-    explicit Numbered(Sequence sequence) : sequence_(std::move(sequence)) {}
+    Numbered(std::unique_ptr<PageKeeper> keeper, Sequence sequence)
+        : keeper_(std::move(keeper)), sequence_(std::move(sequence)) {}
+
+    [[nodiscard]] PageKeeper& keeper() override { return *keeper_; }
 
     void add(std::unique_ptr<Sink> sink) override { outlets_.push_back({std::move(sink), 0, {}}); }
 
@@ -119,6 +122,7 @@ private:
         outlet.seen = lost;
     }
 
+    std::unique_ptr<PageKeeper> keeper_;
     Sequence sequence_;
     std::unique_ptr<Spooler> spooler_;
     std::vector<Outlet> outlets_;
@@ -127,10 +131,12 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<FanOut>> FanOut::open(const std::string& sequence_file) {
-    auto sequence = Sequence::open(sequence_file);
+Result<std::unique_ptr<FanOut>> FanOut::open(const std::string& sequence_file,
+                                             const std::filesystem::path& live) {
+    auto keeper = std::make_unique<PageKeeper>(live);
+    auto sequence = Sequence::open(sequence_file, *keeper);
     if (!sequence) return pass_on(std::move(sequence).error());
-    return std::make_unique<Numbered>(std::move(*sequence));
+    return std::make_unique<Numbered>(std::move(keeper), std::move(*sequence));
 }
 
 }  // namespace portlid::sink

@@ -26,14 +26,16 @@ Result<std::unique_ptr<Sink>> open_local(const SinkSpec& spec) {
 }
 
 Result<std::unique_ptr<Sink>> open_background(const SinkSpec& spec,
-                                              const std::filesystem::path& directory) {
+                                              const std::filesystem::path& directory,
+                                              PageKeeper& keeper) {
     auto inner = open_local(spec);
     if (!inner) return pass_on(std::move(inner).error());
     std::optional<Cursor> numbers;
     if (spec.filtered()) {
         std::error_code ignored;
         std::filesystem::create_directories(directory, ignored);
-        auto opened = Cursor::open((directory / (file_stem(spec) + ".cursor")).string(), {});
+        auto opened =
+            Cursor::open((directory / (file_stem(spec) + ".cursor")).string(), {}, keeper);
         if (!opened) return pass_on(std::move(opened).error());
         numbers.emplace(std::move(*opened));
     }
@@ -44,7 +46,7 @@ Result<std::unique_ptr<Sink>> open_background(const SinkSpec& spec,
 // not yet safe. Segments are small enough that a cap is kept to an eighth.
 Result<std::unique_ptr<Spooler>> open_spooler(const std::vector<SinkSpec>& specs,
                                               const std::filesystem::path& directory,
-                                              std::uint64_t last_seq) {
+                                              std::uint64_t last_seq, PageKeeper& keeper) {
     std::uint64_t most = 0;
     std::uint64_t least = ~0ULL;
     for (const auto& spec : specs)
@@ -55,7 +57,7 @@ Result<std::unique_ptr<Spooler>> open_spooler(const std::vector<SinkSpec>& specs
     const auto segment = std::clamp<std::uint64_t>(least / 8, 64U << 10U, 8U << 20U);
     auto spool = Spool::open(directory, segment);
     if (!spool) return pass_on(std::move(spool).error());
-    auto losses = open_losses(directory / kLosses, **spool, last_seq);
+    auto losses = open_losses(directory / kLosses, **spool, last_seq, keeper);
     if (!losses) return pass_on(std::move(losses).error());
     return std::make_unique<Spooler>(std::move(*spool), most + most / 4 + kSlack, last_seq,
                                      kSpoolQueueBytes, std::move(*losses));
@@ -70,22 +72,21 @@ Result<> add_sinks(FanOut& fan_out, const std::vector<SinkSpec>& specs,
     Spooler* spooler = nullptr;
     if (std::none_of(specs.begin(), specs.end(), [](const auto& spec) { return spec.spooled(); })) {
         // Nobody wants a spool: what happens meanwhile is not missing in it later.
-        std::error_code ignored;
-        std::filesystem::remove(directory / kLosses, ignored);
+        fan_out.keeper().remove(directory / kLosses);
     } else {
-        auto opened = open_spooler(specs, directory, fan_out.emitted());
+        auto opened = open_spooler(specs, directory, fan_out.emitted(), fan_out.keeper());
         if (!opened) return pass_on(std::move(opened).error());
         spooler = opened->get();
         fan_out.set_spool(std::move(*opened));
     }
     for (const auto& spec : specs) {
         if (spec.spooled()) {
-            auto courier = Courier::start(spec, *spooler);
+            auto courier = Courier::start(spec, *spooler, fan_out.keeper());
             if (!courier) return pass_on(std::move(courier).error(), spec.name);
             fan_out.add(std::move(*courier));
             continue;
         }
-        auto sink = open_background(spec, directory);
+        auto sink = open_background(spec, directory, fan_out.keeper());
         if (!sink) return pass_on(std::move(sink).error(), spec.name);
         fan_out.add(std::move(*sink));
     }

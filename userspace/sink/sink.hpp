@@ -59,14 +59,19 @@ public:
     [[nodiscard]] virtual std::optional<SinkGap> take_spool_gap() { return std::nullopt; }
 };
 
+class PageKeeper;
+
 // Numbers events and hands each to every sink; keeps the last ones for `events`. A sink that is
 // slow, full or down never holds up the others.
 class FanOut {
 public:
-    // `sequence_file` keeps the next seq across restarts and kill -9 (a mapped file). Its directory
-    // must exist. One process at a time: another that has it open is refused.
-    [[nodiscard]] static Result<std::unique_ptr<FanOut>> open(const std::string& sequence_file);
+    // `sequence_file` keeps the next seq across restarts and kill -9. Its directory must exist. One
+    // process at a time: another that has it open is refused. `live`: see kept_page.hpp.
+    [[nodiscard]] static Result<std::unique_ptr<FanOut>> open(
+        const std::string& sequence_file, const std::filesystem::path& live = {});
     virtual ~FanOut() = default;
+    // For what else is counted in pages that outlive the process.
+    [[nodiscard]] virtual PageKeeper& keeper() = 0;
     virtual void add(std::unique_ptr<Sink> sink) = 0;
     // Where the sinks behind it read from; at most one, before the first event.
     virtual void set_spool(std::unique_ptr<Spooler> spooler) = 0;

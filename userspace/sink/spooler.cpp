@@ -70,9 +70,10 @@ std::optional<SinkGap> Spooler::take_gap() {
 // What was numbered since the spool began and is no record of it was lost on the way. `last_seq` of
 // the page: of the last event in front of the spool's first. Where the sequence began anew, so does
 // that.
-Result<Cursor> open_losses(const std::string& path, Spool& spool, std::uint64_t last_seq) {
+Result<Cursor> open_losses(const std::string& path, Spool& spool, std::uint64_t last_seq,
+                           PageKeeper& keeper) {
     const auto begun = last_seq > spool.ordinal() ? last_seq - spool.ordinal() : 0;
-    auto losses = Cursor::open(path, {.last_seq = begun});
+    auto losses = Cursor::open(path, {.last_seq = begun}, keeper);
     if (!losses) return losses;
     CursorPage& page = *losses->operator->();
     spool.count_on_from(page.ordinal);

@@ -89,6 +89,6 @@ private:
 
 // Opens the file of losses and adds what was numbered and never came into the spool.
 [[nodiscard]] Result<Cursor> open_losses(const std::string& path, Spool& spool,
-                                         std::uint64_t last_seq);
+                                         std::uint64_t last_seq, PageKeeper& keeper);
 
 }  // namespace portlid::sink

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests without Docker share."""
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -42,7 +41,7 @@ def guarded(work):
         return 77
     report = Report({*sys.argv[1:], "Z00"} if sys.argv[1:] else None)
     report.run("bare", "Z00", "lab and sensor stood from the first row to the last",
-               lambda: work(report), turn=contextlib.nullcontext)
+               lambda: work(report))
     return report.finish()
 
 

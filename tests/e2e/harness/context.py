@@ -24,7 +24,6 @@ class Context:
     phase: str = ""
     sensor: Portlid = None
     needs_sensor: bool = False  # rows of a packet mode share one; others start their own
-    baseline: dict = dataclasses.field(default_factory=dict)
     kept: dict = dataclasses.field(default_factory=dict)
 
     @property

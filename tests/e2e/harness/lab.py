@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 
-from . import turns
 from .netns import Namespace
 from .wait import until
 
@@ -38,8 +37,7 @@ class Lab:
 
     def _up(self):
         command = [ROOT / "scripts/lab", "up"] + ([] if self.docker_wanted else ["--no-docker"])
-        with turns.together():
-            subprocess.run(command, env=self.environment, check=True)
+        subprocess.run(command, env=self.environment, check=True)
         listing = subprocess.run([ROOT / "scripts/lab", "env"], env=self.environment, check=True,
                                  stdout=subprocess.PIPE, text=True).stdout
         facts = dict(line.split("=", 1) for line in listing.splitlines())
@@ -50,8 +48,7 @@ class Lab:
         return self
 
     def __exit__(self, *_):
-        with turns.together():
-            subprocess.run([ROOT / "scripts/lab", "down"], env=self.environment, check=True)
+        subprocess.run([ROOT / "scripts/lab", "down"], env=self.environment, check=True)
         for child in self.children:
             child.wait()
 

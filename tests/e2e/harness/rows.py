@@ -3,12 +3,10 @@
 
 import inspect
 import os
+import resource
 import sys
 import time
 import traceback
-
-from . import turns
-
 
 class Skip(Exception):
     """Raised with what is missing."""
@@ -19,16 +17,15 @@ class Report:
         self.wanted = wanted
         self.passed = self.failed = self.skipped = 0
         self.color = sys.stdout.isatty()
+        self.started = time.monotonic()
 
-    def run(self, prefix, identity, sentence, function, turn=turns.together):
-        """True when it passed. A failed row never stops the next one. `turn` says beside what it
-        may run: turns.alone for a row that measures, contextlib.nullcontext for one around others."""
+    def run(self, prefix, identity, sentence, function):
+        """True when it passed. A failed row never stops the next one."""
         if self.wanted and identity not in self.wanted:
             return False
-        with turn():
-            started = time.monotonic()
-            word, detail = outcome(identity, function)
-            seconds = time.monotonic() - started
+        started = time.monotonic()
+        word, detail = outcome(identity, function)
+        seconds = time.monotonic() - started
         self.count(word)
         print(f"{word} {prefix:8} {identity:4} {sentence} [{seconds:.1f} s]{detail}", flush=True)
         return word == "PASS"
@@ -39,6 +36,10 @@ class Report:
         self.skipped += word == "SKIP"
 
     def finish(self):
+        own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF,
+                                                             resource.RUSAGE_CHILDREN))
+        processor = sum(u.ru_utime + u.ru_stime for u in (own, children))
+        print(f"took {time.monotonic() - self.started:.0f} s, {processor:.0f} s of processor time")
         print(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped")
         return 1 if self.failed else 0
 
@@ -57,11 +58,10 @@ def outcome(identity, function):
         return "FAIL", detail.replace("\n", "\n      ")
 
 
-def row(identity, sentence, measures=False):
+def row(identity, sentence):
     """Marks a function as a row; collected by rows_of()."""
     def mark(function):
         function.row = (identity, sentence)
-        function.turn = turns.alone if measures else turns.together
         return function
     return mark
 

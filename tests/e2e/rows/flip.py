@@ -21,11 +21,6 @@ def starts(ctx):
     assert [i["name"] for i in ctx.sensor.get("status")["interfaces"]] == ["eth0"]
 
 
-@row("S02", "ready, every hook attached, within 1 s of the start")
-def ready(ctx):
-    assert ctx.sensor.ready_seconds < 1.0, f"ready after {ctx.sensor.ready_seconds:.2f} s"
-
-
 def hostile(ctx):
     """A few packets that enforce would drop, each for a reason of its own."""
     container = ctx.lab.docker("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "web")

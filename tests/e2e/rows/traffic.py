@@ -9,7 +9,7 @@ from harness.netns import Namespace
 from harness.rows import row
 from harness.wait import until
 
-DOWNLOAD_BYTES = 200_000_000
+DOWNLOAD_BYTES = 20_000_000
 CLIENTS = ("c1", "c2", "c3", "c4", "c5")
 
 
@@ -31,19 +31,11 @@ def container_dns(ctx):
     assert (six := dns(container_ns(ctx, "c1"), SRV6, 50)) == 50, f"{six} of 50 over v6"
 
 
-def measure_downloads(ctx):
-    return {"host": download(ctx.ns["host"], SRV4, DOWNLOAD_BYTES),
-            "container": download(container_ns(ctx, "c1"), SRV4, DOWNLOAD_BYTES),
-            "host6": download(ctx.ns["host"], SRV6, DOWNLOAD_BYTES // 10)}
-
-
-@row("B05", "200 MB downloads of host and container complete, at most 5 % slower than without",
-     measures=True)
+@row("B05", "downloads of host and container complete (how fast: docker_speed.py)")
 def downloads(ctx):
-    seconds = measure_downloads(ctx)
-    for who in ("host", "container"):
-        slower = seconds[who] / ctx.baseline[who] - 1
-        assert slower < 0.05, f"{who}: {slower:.1%} slower ({seconds}, without: {ctx.baseline})"
+    download(ctx.ns["host"], SRV4, DOWNLOAD_BYTES)
+    download(container_ns(ctx, "c1"), SRV4, DOWNLOAD_BYTES)
+    download(ctx.ns["host"], SRV6, DOWNLOAD_BYTES)
 
 
 @row("B06", "ping out, ping in and traceroute out work, from host and container, v4 and v6")
@@ -75,8 +67,7 @@ def session(ctx):
     one.close()
 
 
-@row("B12", "neighbour tables flushed, v4 and v6: traffic resumes within 3 s",
-     measures=True)
+@row("B12", "neighbour tables flushed, v4 and v6: traffic resumes within 3 s")
 def neighbours(ctx):
     for host in ("host", "router"):
         for family in ("-4", "-6"):

@@ -18,6 +18,7 @@ using testing::HasSubstr;
 
 class CourierTest : public SpoolTest {
 protected:
+    PageKeeper in_place_;
     SinkSpec spec_ = [this] {
         auto spec = *parse_spec("file:" + directory_.file("out"));
         spec.spool = {.bytes = 1U << 20U, .given = true};
@@ -173,7 +174,7 @@ TEST_F(CourierTest, CountsWhatADamagedSegmentTookOnceHoweverOftenItIsTried) {
 TEST_F(CourierTest, CountsWhatADeadProcessHadInItsMemory) {
     for (int i = 0; i < 10; ++i) run_to_the_end(spec_);
     {
-        auto sequence = Sequence::open(directory_.file("sequence"));
+        auto sequence = Sequence::open(directory_.file("sequence"), in_place_);
         for (int i = 0; i < 7; ++i) (void)sequence->next();
     }
     const auto last = segments().back();
@@ -192,7 +193,7 @@ TEST_F(CourierTest, TellsTheLossesOfAQueueAfterARestartToo) {
     std::uint64_t seq = 0;
     for (int run = 0; run < 2; ++run) {
         auto spool = open_spool(path_);
-        auto losses = open_losses(directory_.file("losses"), *spool, seq);
+        auto losses = open_losses(directory_.file("losses"), *spool, seq, in_place_);
         ASSERT_TRUE(losses);
         EXPECT_EQ((*losses)->lost, seq);
         // A spool that takes nothing: its cap is nothing, and it holds a byte.
