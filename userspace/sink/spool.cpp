@@ -211,6 +211,8 @@ bool SpoolReader::next(std::uint64_t position, SpooledRecord& into, bool with_li
         if (end >= spool_.tail()) return false;  // the rest of the last segment is not whole yet
         position = end;
     }
+    // A file that is held open keeps its room when it is removed, and a full disk stays full.
+    fd_ = UniqueFd();
     return false;
 }
 

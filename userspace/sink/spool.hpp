@@ -86,7 +86,8 @@ private:
     std::atomic<std::uint64_t> ordinal_{0};
 };
 
-// Reads on from a position; keeps the segment it reads open, so that forgetting it does no harm.
+// Reads on from a position; keeps the segment it reads open, so that forgetting it does no harm,
+// until there is no more to read.
 class SpoolReader {
 public:
     explicit SpoolReader(const Spool& spool) : spool_(spool) {}

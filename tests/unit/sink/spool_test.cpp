@@ -7,6 +7,7 @@ namespace portlid::sink {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 TEST_F(SpoolTest, KeepsRecordsInOrderAcrossSegmentsAndRestarts) {
     fill(*open_spool(path_), 1, 30);
@@ -54,6 +55,26 @@ TEST_F(SpoolTest, ForgetsWholeSegmentsInFrontOfAPosition) {
     EXPECT_EQ(seqs_of(*spool, spool->head()).back(), 30U);
     spool->forget(spool->tail());
     EXPECT_EQ(segments().size(), 1U);
+}
+
+// A full disk gets room again only when nobody holds what was removed.
+TEST_F(SpoolTest, AReaderThatHasReadAllHoldsNoFile) {
+    const auto spool = open_spool(path_);
+    fill(*spool, 1, 30);
+    SpoolReader reader(*spool);
+    SpooledRecord record;
+    for (std::uint64_t at = 0; reader.next(at, record); at = record.next) {
+    }
+    EXPECT_EQ(record.seq, 30U);
+    fill(*spool, 31, 60);
+    spool->forget(spool->tail());
+    for (const auto& open : std::filesystem::directory_iterator("/proc/self/fd")) {
+        std::error_code gone;
+        EXPECT_THAT(std::filesystem::read_symlink(open, gone).string(),
+                    Not(HasSubstr("(deleted)")));
+    }
+    EXPECT_TRUE(reader.next(record.next, record));
+    EXPECT_GT(record.seq, 30U);
 }
 
 TEST(SpoolFormat, RefusesEveryDamagedByte) {
