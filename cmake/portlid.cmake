@@ -17,6 +17,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
         $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
 else()
     target_compile_options(portlid_flags INTERFACE -Wno-c++11-narrowing)
+    find_program(PORTLID_LLD ld.lld)
+    if(PORTLID_LLD) # a fifth of the time of GNU ld
+        target_link_options(portlid_flags INTERFACE -fuse-ld=lld)
+    endif()
 endif()
 if(PORTLID_WERROR)
     target_compile_options(portlid_flags INTERFACE -Werror)
@@ -46,9 +50,9 @@ function(portlid_common_headers)
     target_precompile_headers(portlid_common PRIVATE ${portlid_common_list})
 endfunction()
 set(portlid_common_list
-    <algorithm> <array> <chrono> <filesystem> <fmt/format.h> <functional> <map> <memory>
-    <nlohmann/json.hpp> <optional> <set> <span> <string> <string_view> <tl/expected.hpp>
-    <unordered_map> <variant> <vector>)
+    <algorithm> <array> <atomic> <chrono> <condition_variable> <deque> <filesystem> <fmt/format.h>
+    <fstream> <functional> <map> <memory> <mutex> <nlohmann/json.hpp> <optional> <set> <span> <sstream>
+    <string> <string_view> <thread> <tl/expected.hpp> <tuple> <unordered_map> <variant> <vector>)
 
 # The same for tests, with what all of them include besides.
 function(portlid_test_headers)

@@ -10,5 +10,5 @@ renice -n 19 $$ >/dev/null
 [ ! -e /proc/self/autogroup ] || echo 19 >/proc/self/autogroup
 # Unit tests are built once, where ASan and UBSan watch them; the benchmark only has to build.
 ! wants unit || scripts/build --debug --tests unit_tests
-! wants check || scripts/build --tests portlid_bench
+! wants check || scripts/build --tests portlid_bench portlid_stages
 ! wants fuzz || scripts/fuzz --build || [ $? = 77 ] # the tests will say why they skip

@@ -5,7 +5,7 @@
 # whoever runs this. Sourced after common.sh.
 
 BUILD_PACKAGES=(
-    g++ cmake ninja-build pkgconf clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev
+    g++ cmake ninja-build pkgconf clang lld llvm bpftool libbpf-dev libelf-dev zlib1g-dev
     libyaml-cpp-dev nlohmann-json3-dev libcurl4-openssl-dev libmicrohttpd-dev libmnl-dev
     libspdlog-dev libfmt-dev libcli11-dev libexpected-dev libexpat1-dev libsqlite3-dev
     libssl-dev libcap-ng-dev iproute2

@@ -185,6 +185,7 @@ def vanishing_interface(lab):
             sensor.wait_event("coverage.lost of x0", lambda e: e["kind"] == "coverage.lost" and
                               e["net"]["interface"] == "x0")
             until("x0 is not called covered", lambda: not attached(sensor, "x0"))
+        assert not sensor.events("tamper.detected"), "a link that went with its interface"
         assert sensor.process.poll() is None
     nothing_attached(lab, sensor)
 
@@ -232,6 +233,8 @@ def egress_detached(lab):
     with Portlid(lab, policy("enforce"), docker=False) as sensor:
         lab.run("host", "bpftool", "link", "detach", "pinned", one_link(lab, sensor, "_tcx_out"))
         sensor.wait_event("coverage.lost", lambda e: e["kind"] == "coverage.lost")
+        told = sensor.wait_event("the tampering", lambda e: e["kind"] == "tamper.detected")
+        assert "eth0" in told["what"] and told["severity"] == "critical", told
         sensor.wait_event("coverage.restored", lambda e: e["kind"] == "coverage.restored",
                           seconds=2)
         assert sensor.interface()["egress"] and sensor.interface()["mode"] == "enforce"
@@ -241,6 +244,7 @@ def hook_detached(lab):
     """Somebody detaches a socket hook: said, and attached again."""
     with Portlid(lab, policy("monitor"), docker=False) as sensor:
         lab.run("host", "bpftool", "link", "detach", "pinned", one_link(lab, sensor, "post_bind4"))
+        sensor.wait_event("the tampering", lambda e: e["kind"] == "tamper.detected")
         told = sensor.wait_event("sensor.degraded", lambda e: e["kind"] == "sensor.degraded")
         assert "post_bind4" in json.dumps(told), told
         until("the hook is back", lambda: {"name": "post_bind4", "state": "attached"} in

@@ -260,7 +260,7 @@ def reopened(lab, sensor, report):
 def asked(lab, path, **query):
     """The data of an answer of Prometheus' API."""
     words = [w for key, value in query.items() for w in ("--data-urlencode", f"{key}={value}")]
-    done = lab.run("host", "curl", "-s", "-G", f"http://127.0.0.1:9090/api/v1/{path}", *words, check=False)
+    done = lab.run("host", "curl", "-sf", "-G", f"http://127.0.0.1:9090/api/v1/{path}", *words, check=False)
     answer = json.loads(done.stdout or "{}")
     return answer.get("data") if answer.get("status") == "success" else None
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/coverage.hpp"
 
+#include <net/if.h>
 #include <net/if_arp.h>
 
 #include <algorithm>
+#include <array>
 
 #include "app/layers.hpp"
 #include "base/file.hpp"
@@ -223,6 +225,13 @@ void Coverage::announce(const CoveredInterface& covered, bool lost) {
                              lost ? "none" : attach_word(covered.state), covered.state.why));
 }
 
+// Something of ours is gone though nothing that it hung on is: nobody but root does that.
+void Coverage::report_tampering(const std::string& what, const std::string& why) {
+    emitter_.emit(event::Kind::TamperDetected,
+                  event::sensor_degraded_body(emitter_.origin(), what, why,
+                                              "it is attached again; find out who detached it"));
+}
+
 // A socket hook that somebody detached is put back; what it missed the next sweep finds.
 void Coverage::verify_sockets() {
     const auto before = sensor_->hooks();
@@ -233,6 +242,7 @@ void Coverage::verify_sockets() {
     const auto after = sensor_->hooks();
     const bool restored = attached && std::none_of(after.begin(), after.end(), failed);
     if (!restored && sockets_degraded_) return;
+    if (!sockets_degraded_) report_tampering(broken->name, broken->why);
     sockets_degraded_ = !restored;
     emitter_.emit(
         event::Kind::SensorDegraded,
@@ -255,6 +265,10 @@ void Coverage::verify() {
         if (whole || (lost_.contains(state.ifindex) && !covered.state.attached)) continue;
         covered.state = state;
         gap = true;
+        std::array<char, IF_NAMESIZE> name{};
+        if (::if_indextoname(state.ifindex, name.data()) != nullptr &&
+            !lost_.contains(state.ifindex))
+            report_tampering(fmt::format("packet programs of {}", name.data()), state.why);
         if (!lost_.contains(state.ifindex)) announce(covered, true);
         attach(kernel::Interface(covered.link), policy::ZoneChoice(covered.choice));
     }

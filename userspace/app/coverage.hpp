@@ -75,6 +75,7 @@ private:
     void drop_missing(const std::map<std::uint32_t, policy::ZoneChoice>& chosen);
     void require_egress(CoveredInterface& covered, bool fresh);
     void verify_sockets();
+    void report_tampering(const std::string& what, const std::string& why);
     // `gap`: egress of an interface was not watched for a moment.
     void keep_guard(bool gap);
     void announce(const CoveredInterface& covered, bool lost);

@@ -43,7 +43,11 @@ bool covers(const inventory::Exposure& exposure, const IpAddress& destination) {
 }  // namespace
 
 Observer::Observer(const PolicyStore& policies, const Coverage& coverage, Emitter& emitter)
-    : policies_(policies), coverage_(coverage), emitter_(emitter), host_netns_(own_netns()) {}
+    : policies_(policies),
+      coverage_(coverage),
+      emitter_(emitter),
+      announcer_(emitter),
+      host_netns_(own_netns()) {}
 
 std::optional<event::ContainerView> Observer::container(const std::string& id) const {
     if (id.empty()) return std::nullopt;
@@ -177,15 +181,12 @@ bool Observer::settle() {
     (void)exposures();
     const bool changed = joins_ != settled_;
     settled_ = joins_;
-    if (announced_ != exposures_) announce();
+    if (announced_ != exposures_) {
+        announcer_.announce(inventory::diff(*announced_, *exposures_), boot_now());
+        announced_ = exposures_;
+    }
+    announcer_.settle(boot_now());
     return changed;
-}
-
-void Observer::announce() {
-    for (const auto& change : inventory::diff(*announced_, *exposures_))
-        emitter_.emit(change.kind, change.severity,
-                      inventory::change_body(emitter_.origin(), change));
-    announced_ = exposures_;
 }
 
 std::string Observer::inner_endpoint(const inventory::Exposure& exposure) const {

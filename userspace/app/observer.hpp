@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "app/announcer.hpp"
 #include "app/coverage.hpp"
 #include "app/emitter.hpp"
 #include "app/policy_store.hpp"
@@ -54,7 +55,6 @@ public:
 
 private:
     void join();
-    void announce();
     [[nodiscard]] static const inventory::Exposure* holder_of(
         const std::vector<inventory::Exposure>& among, std::uint8_t protocol,
         const IpAddress& destination, HostPort port);
@@ -67,6 +67,7 @@ private:
     const PolicyStore& policies_;
     const Coverage& coverage_;
     Emitter& emitter_;
+    Announcer announcer_;
     identity::ProcRoot proc_;
     inventory::ListenerTable table_;
     EngineSnapshots engines_;

@@ -69,7 +69,6 @@ Owners::Owners(const PolicyStore& policies, Coverage& coverage, Observer& observ
       coverage_(coverage),
       observer_(observer),
       emitter_(emitter),
-      sensor_(sensor),
       ports_(sensor.owner_ports()) {}
 
 bool Owners::is_owned(std::uint8_t protocol, HostPort port) const {

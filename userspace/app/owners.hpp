@@ -52,7 +52,6 @@ private:
     Coverage& coverage_;
     Observer& observer_;
     Emitter& emitter_;
-    kernel::Sensor& sensor_;
     kernel::OwnerPorts ports_;
     std::map<std::uint64_t, Asked> asked_;  // by owner_key()
     std::uint64_t generation_ = ~std::uint64_t{0};

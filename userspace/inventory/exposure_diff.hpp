@@ -23,6 +23,13 @@ struct ExposureChange {
     }
 };
 
+// `next` begins where `range` ends, and nothing else tells them apart.
+[[nodiscard]] bool continues(const ExposureChange& range, const ExposureChange& next);
+// The same port of the same address and protocol.
+[[nodiscard]] bool same_place(const Exposure& a, const Exposure& b);
+// Changes of one kind, address and protocol as few ranges, in order of port.
+[[nodiscard]] std::vector<ExposureChange> coalesced(std::vector<ExposureChange> changes);
+
 // In order of port. `unused` items are nobody's exposure and are left out; a new pid of the same
 // program in the same container is no change.
 [[nodiscard]] std::vector<ExposureChange> diff(const std::vector<Exposure>& before,

@@ -29,7 +29,17 @@ def without_proxy(ctx):
             published.opened(ctx)
 
 
-@row("A11", "-p 7000-7100: all closed, then opened by one range")
+def range_events(sensor):
+    netns = sensor.ports(port=7000, host_netns=True)[0]["netns"]
+    return [e for e in sensor.events() if e["kind"].startswith("exposure.")
+            and 7000 <= e["port"] <= 7100 and e["netns"] == netns]
+
+
+def ports_of(event):
+    return range(event["port"], event.get("ports", {}).get("last", event["port"]) + 1)
+
+
+@row("A11", "-p 7000-7100: few exposure events; all closed, then opened by one range")
 def range_of_ports(ctx):
     wanted = set(range(7000, 7101))
     with Portlid(ctx.lab, policy("enforce"), attach="auto") as ctx.sensor:
@@ -38,6 +48,12 @@ def range_of_ports(ctx):
         for family in ("ipv4", "ipv6"):
             until(f"all are in ports ({family})", lambda: wanted <= {
                 i["port"] for i in ctx.sensor.ports(family=family, host_netns=True)})
+        # The first ports of each family at once, the rest as an update; then who they belong to.
+        until("the whole range is told",
+              lambda: wanted <= {p for e in range_events(ctx.sensor) for p in ports_of(e)})
+        told = range_events(ctx.sensor)
+        assert len({e["id"] for e in told}) <= 5, \
+            [(e["kind"], e["id"], e["rev"], ports_of(e)) for e in told]
         assert all(in_parallel([lambda p=p: no_reach(ctx.ns["cli"], HOST4, p)
                                 for p in (7000, 7001, 7050, 7100)]))
         ctx.enforce("7000-7100/tcp")

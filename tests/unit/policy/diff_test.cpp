@@ -186,7 +186,7 @@ bool gets_in(const CompiledPolicy& policy, unsigned zone, PortProtocol protocol,
 
 // Whatever two policies say, a packet is judged differently exactly when the diff says so.
 TEST(DiffProperty, HoldsForEveryPacketOfRandomPolicies) {
-    for (unsigned seed = 1; seed <= 60; ++seed) {
+    for (unsigned seed = 1; seed <= cases(30); ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         RandomPolicy random(seed);
         const auto before = policy_of(random.text());
@@ -220,7 +220,7 @@ TEST(DiffProperty, HoldsForEveryPacketOfRandomPolicies) {
 }
 
 TEST(DiffProperty, APolicyDoesNotDifferFromItsNormalForm) {
-    for (unsigned seed = 100; seed < 140; ++seed) {
+    for (unsigned seed = 100; seed < 100 + cases(15); ++seed) {
         RandomPolicy random(seed);
         const auto policy = policy_of(random.text());
         EXPECT_TRUE(diff_of(policy, load(show(policy)).policy).empty()) << "seed " << seed;

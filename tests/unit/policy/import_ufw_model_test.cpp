@@ -109,7 +109,7 @@ std::string zone_of(const Policy& policy, const std::string& interface) {
 TEST(ImportUfwProperty, AgreesWithAModelOfUfwForEveryPacketOfRandomRuleSets) {
     unsigned opened = 0;
     unsigned excused = 0;
-    for (unsigned seed = 1; seed <= 150; ++seed) {
+    for (unsigned seed = 1; seed <= cases(60); ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         RandomUfw random(seed);
         std::string v4;
@@ -154,7 +154,7 @@ TEST(ImportUfwProperty, AgreesWithAModelOfUfwForEveryPacketOfRandomRuleSets) {
         }
         if (::testing::Test::HasFailure()) FAIL() << v4 << "---\n" << v6 << imported.yaml;
     }
-    EXPECT_GT(opened, 3000U) << "the property must have something to say";
+    EXPECT_GT(opened, cases(1200)) << "the property must have something to say";
     EXPECT_LT(excused, opened / 4) << "most rules must be mapped, not excused";
 }
 

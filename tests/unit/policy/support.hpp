@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -20,6 +21,12 @@ namespace portlid::policy::test {
 
 inline const std::filesystem::path kPolicyDirectory =
     std::filesystem::path(PORTLID_SOURCE_DIR) / "policy";
+
+// How many random cases: PORTLID_TIMES as many in the long run (scripts/test --long).
+inline unsigned cases(unsigned number) {
+    const char* times = std::getenv("PORTLID_TIMES");
+    return number * (times == nullptr ? 1U : static_cast<unsigned>(std::atoi(times)));
+}
 
 inline std::string all_of(const LoadOutcome& outcome) {
     std::string out;

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one program opens port by port is one event and its update.
+#include "app/announcer.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+namespace portlid::app {
+namespace {
+
+using event::Kind;
+using nlohmann::json;
+
+class AnnouncerTest : public testing::Test {
+protected:
+    AnnouncerTest() {
+        std::string pattern = "/tmp/portlid-announcer-XXXXXX";
+        directory_ = ::mkdtemp(pattern.data());
+        auto sinks = sink::FanOut::open((directory_ / "sequence").string());
+        auto losses = sink::Cursor::open((directory_ / "losses").string(), {});
+        emitter_ = std::make_unique<Emitter>(std::move(*sinks), std::move(*losses));
+        announcer_ = std::make_unique<Announcer>(*emitter_);
+    }
+    ~AnnouncerTest() override {
+        announcer_.reset();
+        emitter_.reset();
+        std::filesystem::remove_all(directory_);
+    }
+
+    static inventory::ExposureChange change(Kind kind, std::uint16_t port,
+                                            const char* exe = "/usr/bin/dockerd") {
+        inventory::ExposureChange change;
+        change.kind = kind;
+        change.exposure.address = IpAddress::any(Family::IPv4);
+        change.exposure.port = {port};
+        change.last_port = {port};
+        inventory::HolderView holder;
+        holder.exe = exe;
+        change.exposure.holder = std::make_shared<inventory::HolderView>(holder);
+        return change;
+    }
+    void opens(std::uint16_t port, const char* exe = "/usr/bin/dockerd") {
+        announcer_->announce({change(Kind::ExposureOpened, port, exe)}, now_);
+    }
+    void after_ms(std::uint64_t ms) {
+        now_.ns += ms * 1'000'000;
+        announcer_->settle(now_);
+    }
+    std::vector<json> told() {
+        std::vector<json> events;
+        for (const auto& [seq, line] : emitter_->sinks().recent(0))
+            events.push_back(json::parse(line));
+        return events;
+    }
+
+    std::filesystem::path directory_;
+    std::unique_ptr<Emitter> emitter_;
+    std::unique_ptr<Announcer> announcer_;
+    BootTime now_{1'000'000'000};
+};
+
+TEST_F(AnnouncerTest, ARangeOpenedPortByPortIsOneEventAndItsUpdate) {
+    for (std::uint16_t port = 7000; port <= 7100; ++port) {
+        opens(port);
+        after_ms(20);
+    }
+    ASSERT_EQ(told().size(), 1U) << "the first goes out at once, the rest is held";
+    EXPECT_EQ(told()[0]["rev"], 0);
+    after_ms(700);
+    const auto events = told();
+    ASSERT_EQ(events.size(), 2U);
+    EXPECT_EQ(events[1]["id"], events[0]["id"]);
+    EXPECT_EQ(events[1]["rev"], 1);
+    EXPECT_EQ(events[1]["ports"], (json{{"first", 7000}, {"last", 7100}}));
+    after_ms(10'000);
+    EXPECT_EQ(told().size(), 2U);
+}
+
+TEST_F(AnnouncerTest, WhatComesTogetherIsToldTogether) {
+    announcer_->announce({change(Kind::ExposureOpened, 80), change(Kind::ExposureOpened, 443)},
+                         now_);
+    EXPECT_EQ(told().size(), 2U);
+}
+
+TEST_F(AnnouncerTest, AnotherHolderIsNotHeld) {
+    opens(7000);
+    opens(7001, "/tmp/miner");
+    EXPECT_EQ(told().size(), 2U);
+}
+
+TEST_F(AnnouncerTest, PortsThatAreNoNeighboursAreEventsOfTheirOwn) {
+    opens(7000);
+    for (const std::uint16_t port : {9000, 7001, 9001}) opens(port);
+    after_ms(700);
+    const auto events = told();
+    ASSERT_EQ(events.size(), 3U);
+    EXPECT_EQ(events[1]["ports"], (json{{"first", 7000}, {"last", 7001}}));
+    EXPECT_EQ(events[2]["ports"], (json{{"first", 9000}, {"last", 9001}}));
+    EXPECT_NE(events[2]["id"], events[0]["id"]);
+}
+
+TEST_F(AnnouncerTest, WhatIsHeldWaitsFiveSecondsAtMost) {
+    for (std::uint16_t port = 7000; port < 7060; ++port) {
+        opens(port);
+        after_ms(100);
+    }
+    EXPECT_EQ(told().size(), 2U);
+}
+
+TEST_F(AnnouncerTest, AnOpeningIsToldBeforeItCloses) {
+    opens(7000);
+    opens(7001);
+    announcer_->announce({change(Kind::ExposureClosed, 7001)}, now_);
+    const auto events = told();
+    ASSERT_EQ(events.size(), 3U);
+    EXPECT_EQ(events[1]["ports"]["last"], 7001);
+    EXPECT_EQ(events[2]["kind"], "exposure.closed");
+}
+
+TEST_F(AnnouncerTest, TheEndTellsWhatIsHeld) {
+    opens(7000);
+    opens(7001);
+    announcer_.reset();
+    EXPECT_EQ(told().size(), 2U);
+}
+
+}  // namespace
+}  // namespace portlid::app
