@@ -92,7 +92,7 @@ TEST_F(AnnouncerTest, AnotherHolderIsNotHeld) {
 
 TEST_F(AnnouncerTest, PortsThatAreNoNeighboursAreEventsOfTheirOwn) {
     opens(7000);
-    for (const std::uint16_t port : {9000, 7001, 9001}) opens(port);
+    for (const int port : {9000, 7001, 9001}) opens(static_cast<std::uint16_t>(port));
     after_ms(700);
     const auto events = told();
     ASSERT_EQ(events.size(), 3U);
