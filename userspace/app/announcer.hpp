@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Changes of exposures become events. What somebody opens, or loses, port by port (an engine that
-// publishes a range takes seconds for it) is one event: the first ports go out at once, what the
-// same holder adds meanwhile comes as an update of it when the burst is over.
+// Changes of exposures become events. What is opened, or lost, port by port is one event: an engine
+// that publishes a range takes seconds for it, and only then says whose the ports are. The first
+// ports go out at once; neighbours that follow, and what is learnt of them, come as an update of
+// that event (same id, rev + 1) when the burst is over. Anything else is never held.
 #pragma once
 
-#include <string>
+#include <map>
 #include <tuple>
 #include <vector>
 
@@ -22,26 +23,25 @@ public:
     Announcer& operator=(const Announcer&) = delete;
 
     // In the order of inventory::diff().
-    void announce(std::vector<inventory::ExposureChange> changes, BootTime now);
+    void announce(const std::vector<inventory::ExposureChange>& changes, BootTime now);
     // Bursts that are over go out; to be called every 100 ms or so.
     void settle(BootTime now);
 
 private:
-    // Ports of one address that one program opened, changed or closed in quick succession.
+    using Change = inventory::ExposureChange;
+    // Neighbouring ports of one address, opened, changed or closed in quick succession.
     struct Burst {
-        using Key =
-            std::tuple<event::Kind, std::string, std::uint8_t, Family, IpAddress, std::uint32_t>;
-        Key key;
-        event::Event told;                // the last event that went out for it
-        inventory::ExposureChange range;  // what that one said
-        std::vector<inventory::ExposureChange> held;
-        BootTime held_since, last;
+        event::Event told;                      // what went out last
+        std::uint16_t told_port = 0;            // a port that it names
+        std::map<std::uint16_t, Change> ports;  // each as it is known now
+        bool news = false;                      // not all of that is told
+        BootTime news_since, last_at;
+        [[nodiscard]] bool takes(const Change& change) const;
+        [[nodiscard]] bool overlaps(const Change& change) const;
+        void add(const Change& change);
     };
-    [[nodiscard]] static Burst::Key key_of(const inventory::ExposureChange& change);
-    [[nodiscard]] static bool over(const Burst& burst, BootTime now);
-    void tell(Burst& burst, const inventory::ExposureChange& change);
-    void tell_held(Burst& burst);
-    void settle_others(const inventory::ExposureChange& change);
+    [[nodiscard]] event::Event tell(const Change& change);
+    void tell_news(Burst& burst);
 
     Emitter& emitter_;
     std::vector<Burst> bursts_;

@@ -41,6 +41,16 @@ bool alike(const Exposure& a, const Exposure& b) {
            std::equal(a.reach.begin(), a.reach.end(), b.reach.begin(), b.reach.end(), same_reach);
 }
 
+bool continues(const ExposureChange& range, const ExposureChange& next) {
+    const auto& a = range.exposure;
+    const auto& b = next.exposure;
+    return range.kind == next.kind && range.previous == next.previous &&
+           range.last_port.value + 1 == b.port.value &&
+           std::tie(a.protocol, a.family, a.address, a.netns) ==
+               std::tie(b.protocol, b.family, b.address, b.netns) &&
+           alike(a, b);
+}
+
 void add(std::vector<ExposureChange>& changes, ExposureChange change) {
     if (change.last_port.value == 0) change.last_port = change.exposure.port;
     if (!changes.empty() && continues(changes.back(), change))
@@ -59,21 +69,6 @@ bool ufw_denies(UfwAnswer answer) {
 }
 
 }  // namespace
-
-bool continues(const ExposureChange& range, const ExposureChange& next) {
-    const auto& a = range.exposure;
-    const auto& b = next.exposure;
-    return range.kind == next.kind && range.previous == next.previous &&
-           range.last_port.value + 1 == b.port.value &&
-           std::tie(a.protocol, a.family, a.address, a.netns) ==
-               std::tie(b.protocol, b.family, b.address, b.netns) &&
-           alike(a, b);
-}
-
-bool same_place(const Exposure& a, const Exposure& b) {
-    return std::tie(a.protocol, a.family, a.address, a.netns, a.port) ==
-           std::tie(b.protocol, b.family, b.address, b.netns, b.port);
-}
 
 std::vector<ExposureChange> coalesced(std::vector<ExposureChange> changes) {
     std::stable_sort(changes.begin(), changes.end(), [](const auto& a, const auto& b) {

@@ -23,10 +23,6 @@ struct ExposureChange {
     }
 };
 
-// `next` begins where `range` ends, and nothing else tells them apart.
-[[nodiscard]] bool continues(const ExposureChange& range, const ExposureChange& next);
-// The same port of the same address and protocol.
-[[nodiscard]] bool same_place(const Exposure& a, const Exposure& b);
 // Changes of one kind, address and protocol as few ranges, in order of port.
 [[nodiscard]] std::vector<ExposureChange> coalesced(std::vector<ExposureChange> changes);
 
