@@ -10,6 +10,14 @@ namespace {
 // dockerd needs about 100 ms for a port, more on a busy machine.
 constexpr std::uint64_t kQuietNs = 1'500'000'000;
 constexpr std::uint64_t kLongestNs = 15'000'000'000;
+// A first join or another policy changes much at once: each is whole already. A copy of each port
+// is kept, so a burst is no larger than what a range costs that somebody publishes port by port.
+constexpr std::size_t kMostChanges = 64;
+constexpr std::size_t kMostPorts = 1024;
+
+std::size_t size_of(const inventory::ExposureChange& change) {
+    return change.ports();
+}
 
 auto address_of(const inventory::Exposure& exposure) {
     return std::tie(exposure.protocol, exposure.family, exposure.address, exposure.netns);
@@ -24,7 +32,9 @@ bool Announcer::Burst::overlaps(const Change& change) const {
 }
 
 bool Announcer::Burst::takes(const Change& change) const {
-    if (address_of(ports.begin()->second.exposure) != address_of(change.exposure)) return false;
+    if (over || ports.size() + size_of(change) > kMostPorts ||
+        address_of(ports.begin()->second.exposure) != address_of(change.exposure))
+        return false;
     const int first = ports.begin()->first;
     const int last = ports.rbegin()->first;
     if (change.kind == told.kind)
@@ -46,8 +56,9 @@ void Announcer::Burst::add(const Change& change) {
     }
 }
 
-Announcer::~Announcer() {
+void Announcer::flush() {
     for (auto& burst : bursts_) tell_news(burst);
+    bursts_.clear();
 }
 
 event::Event Announcer::tell(const Change& change) {
@@ -81,23 +92,38 @@ void Announcer::tell_news(Burst& burst) {
     }
 }
 
+// The burst that has the port already, else one that it is a neighbour of.
+Announcer::Burst* Announcer::taker_of(const Change& change, std::size_t known) {
+    Burst* taker = nullptr;
+    for (std::size_t i = 0; i < known; ++i) {
+        auto& burst = bursts_[i];
+        if (burst.takes(change) && (taker == nullptr || burst.overlaps(change))) taker = &burst;
+    }
+    return taker;
+}
+
 void Announcer::announce(const std::vector<Change>& changes, BootTime now) {
     const auto known = bursts_.size();  // a burst that begins here holds up none of this call
     for (const auto& change : changes) {
-        const auto end = bursts_.begin() + static_cast<std::ptrdiff_t>(known);
-        const auto burst =
-            std::find_if(bursts_.begin(), end, [&](const auto& one) { return one.takes(change); });
-        if (burst != end) {
-            if (!burst->news) burst->news_since = now;
-            burst->news = true;
-            burst->last_at = now;
-            burst->add(change);
+        Burst* taker = taker_of(change, known);
+        // What was opened is told before it changes or closes, and is not told again after that.
+        for (std::size_t i = 0; i < known; ++i) {
+            auto& other = bursts_[i];
+            if (&other == taker || other.over || !other.overlaps(change)) continue;
+            tell_news(other);
+            other.over = true;
+        }
+        if (taker != nullptr) {
+            if (!taker->news) taker->news_since = now;
+            taker->news = true;
+            taker->last_at = now;
+            taker->add(change);
+            if (change.severity > taker->told.severity) tell_news(*taker);
             continue;
         }
-        // What was opened is told before it changes or closes.
-        for (auto& other : bursts_)
-            if (other.overlaps(change)) tell_news(other);
-        Burst fresh{tell(change), change.exposure.port.value, {}, false, {}, now};
+        auto told = tell(change);
+        if (changes.size() > kMostChanges || size_of(change) > kMostPorts) continue;
+        Burst fresh{std::move(told), change.exposure.port.value, {}, false, false, {}, now};
         fresh.add(change);
         bursts_.push_back(std::move(fresh));
     }
@@ -107,7 +133,7 @@ void Announcer::settle(BootTime now) {
     const auto quiet = [now](const Burst& burst) { return now.ns - burst.last_at.ns >= kQuietNs; };
     for (auto& burst : bursts_)
         if (quiet(burst) || now.ns - burst.news_since.ns >= kLongestNs) tell_news(burst);
-    std::erase_if(bursts_, quiet);
+    std::erase_if(bursts_, [&](const Burst& burst) { return burst.over || quiet(burst); });
 }
 
 }  // namespace portlid::app

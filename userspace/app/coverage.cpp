@@ -26,6 +26,17 @@ std::string attach_word(const kernel::InterfaceState& state) {
     return state.attached ? kernel::to_string(*state.attached) : "none";
 }
 
+bool has_failed(const kernel::HookState& hook) {
+    return hook.state == "failed";
+}
+
+std::set<std::string> failed_among(const std::vector<kernel::HookState>& hooks) {
+    std::set<std::string> names;
+    for (const auto& hook : hooks)
+        if (has_failed(hook)) names.insert(hook.name);
+    return names;
+}
+
 }  // namespace
 
 Coverage::Coverage(const RunOptions& options, PolicyStore& policies, Emitter& emitter,
@@ -125,8 +136,10 @@ Result<> Coverage::fill_tables() {
 Result<> Coverage::refresh(bool first) {
     if (auto filled = fill_tables(); !filled) return filled;
     const auto chosen = choose(policies_.model());
-    if (first)
+    if (first) {
+        if (sensor_ != nullptr) never_attached_ = failed_among(sensor_->hooks());
         if (auto named = check_named(choose_each(policies_.model())); !named) return named;
+    }
     bool gap = false;  // an interface was there before it was watched
     for (const auto& [index, choice] : chosen) {
         const auto& link = network_.interfaces.at(index);
@@ -225,30 +238,55 @@ void Coverage::announce(const CoveredInterface& covered, bool lost) {
                              lost ? "none" : attach_word(covered.state), covered.state.why));
 }
 
-// Something of ours is gone though nothing that it hung on is: nobody but root does that.
-void Coverage::report_tampering(const std::string& what, const std::string& why) {
+// Something of ours is gone though what it hung on is there: nobody but root does that.
+void Coverage::report_tampering(const std::string& what, const std::string& why, bool back) {
     emitter_.emit(event::Kind::TamperDetected,
-                  event::sensor_degraded_body(emitter_.origin(), what, why,
-                                              "it is attached again; find out who detached it"));
+                  event::sensor_degraded_body(
+                      emitter_.origin(), what, why,
+                      back ? "it is attached again; find out who detached it"
+                           : "it could not be attached again: portlid status, portlid doctor"));
 }
 
-// A socket hook that somebody detached is put back; what it missed the next sweep finds.
+// A socket hook that somebody detached is put back; what it missed the next sweep finds. One that
+// the kernel never took is told once.
 void Coverage::verify_sockets() {
-    const auto before = sensor_->hooks();
-    const auto failed = [](const auto& hook) { return hook.state == "failed"; };
-    const auto broken = std::find_if(before.begin(), before.end(), failed);
-    if (broken == before.end()) return;
-    const auto attached = sensor_->attach_sockets();
-    const auto after = sensor_->hooks();
-    const bool restored = attached && std::none_of(after.begin(), after.end(), failed);
-    if (!restored && sockets_degraded_) return;
-    if (!sockets_degraded_) report_tampering(broken->name, broken->why);
-    sockets_degraded_ = !restored;
-    emitter_.emit(
-        event::Kind::SensorDegraded,
-        event::sensor_degraded_body(
-            emitter_.origin(), broken->name, broken->why,
-            restored ? "attached again" : "portlid status shows which hooks are missing"));
+    const auto seen = sensor_->hooks();
+    if (std::none_of(seen.begin(), seen.end(), has_failed)) return;
+    (void)sensor_->attach_sockets();
+    const auto failed = failed_among(sensor_->hooks());
+    for (const auto& hook : seen) {
+        if (!has_failed(hook) || failed_hooks_.contains(hook.name)) continue;
+        const bool back = !failed.contains(hook.name);
+        if (!never_attached_.contains(hook.name)) report_tampering(hook.name, hook.why, back);
+        emitter_.emit(
+            event::Kind::SensorDegraded,
+            event::sensor_degraded_body(
+                emitter_.origin(), hook.name, hook.why,
+                back ? "attached again" : "portlid status shows which hooks are missing"));
+    }
+    failed_hooks_ = failed;
+}
+
+// What a look at one interface found; true where something has to be attached again.
+bool Coverage::mend(const kernel::InterfaceState& state) {
+    const auto known = covered_.find(state.ifindex);
+    if (known == covered_.end()) return false;
+    auto& covered = known->second;
+    const bool whole = state.attached && state.egress && !state.passed_by;
+    if (whole || (lost_.contains(state.ifindex) && !covered.state.attached)) return false;
+    const bool ingress_gone = covered.state.attached && !state.attached;
+    const bool egress_gone = covered.state.egress && !state.egress;
+    covered.state = state;
+    if (!lost_.contains(state.ifindex)) announce(covered, true);
+    attach(kernel::Interface(covered.link), policy::ZoneChoice(covered.choice));
+    std::array<char, IF_NAMESIZE> name{};
+    if (!(ingress_gone || egress_gone) || ::if_indextoname(state.ifindex, name.data()) == nullptr)
+        return true;
+    const auto now = covered_.find(state.ifindex);
+    const bool back =
+        now != covered_.end() && now->second.state.attached && now->second.state.egress;
+    report_tampering(fmt::format("packet programs of {}", name.data()), state.why, back);
+    return true;
 }
 
 void Coverage::verify() {
@@ -257,21 +295,8 @@ void Coverage::verify() {
     verify_sockets();
     if (options_.sockets_only) return;
     bool gap = false;
-    for (const auto& state : sensor_->interfaces()) {
-        const auto known = covered_.find(state.ifindex);
-        if (known == covered_.end()) continue;
-        auto& covered = known->second;
-        const bool whole = state.attached && state.egress && !state.passed_by;
-        if (whole || (lost_.contains(state.ifindex) && !covered.state.attached)) continue;
-        covered.state = state;
-        gap = true;
-        std::array<char, IF_NAMESIZE> name{};
-        if (::if_indextoname(state.ifindex, name.data()) != nullptr &&
-            !lost_.contains(state.ifindex))
-            report_tampering(fmt::format("packet programs of {}", name.data()), state.why);
-        if (!lost_.contains(state.ifindex)) announce(covered, true);
-        attach(kernel::Interface(covered.link), policy::ZoneChoice(covered.choice));
-    }
+    for (const auto& state : sensor_->interfaces())
+        if (mend(state)) gap = true;
     keep_guard(gap);
 }
 

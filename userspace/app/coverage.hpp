@@ -75,7 +75,8 @@ private:
     void drop_missing(const std::map<std::uint32_t, policy::ZoneChoice>& chosen);
     void require_egress(CoveredInterface& covered, bool fresh);
     void verify_sockets();
-    void report_tampering(const std::string& what, const std::string& why);
+    void report_tampering(const std::string& what, const std::string& why, bool back);
+    bool mend(const kernel::InterfaceState& state);
     // `gap`: egress of an interface was not watched for a moment.
     void keep_guard(bool gap);
     void announce(const CoveredInterface& covered, bool lost);
@@ -88,7 +89,8 @@ private:
     policy::HeldPorts held_;
     std::set<std::string> uplinks_;  // names that carry, or ever carried, a default route
     std::map<std::uint32_t, CoveredInterface> covered_;
-    bool sockets_degraded_ = false;  // told, and not yet whole again
+    std::set<std::string> failed_hooks_;    // told
+    std::set<std::string> never_attached_;  // failed at the start
     ReplyGuard guard_;
     std::set<std::uint32_t> lost_;  // announced as lost, not yet restored
 };

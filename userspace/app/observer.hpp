@@ -37,6 +37,8 @@ public:
     // Joins again when something changed, and reports exposure.* for the difference. The first
     // call reports what was there before the sensor. True when it joined again.
     bool settle();
+    // What of that is still held goes out: the end of a run.
+    void finish() { announcer_.flush(); }
 
     // The current join. It is made anew when something changed, but not more often than its size
     // allows (20 us an item): a burst of sockets must not cost a join each. `fresh` insists.

@@ -338,6 +338,7 @@ void Running::rescue_without_start() {
 
 void Running::leave() {
     read_rings();
+    observer->finish();
     verdicts->close_window();
     ledger->note_uses();
     const bool keep = options.on_exit == OnExit::Keep;

@@ -53,10 +53,12 @@ bool continues(const ExposureChange& range, const ExposureChange& next) {
 
 void add(std::vector<ExposureChange>& changes, ExposureChange change) {
     if (change.last_port.value == 0) change.last_port = change.exposure.port;
-    if (!changes.empty() && continues(changes.back(), change))
-        changes.back().last_port = change.last_port;
-    else
+    if (changes.empty() || !continues(changes.back(), change)) {
         changes.push_back(std::move(change));
+        return;
+    }
+    changes.back().last_port = change.last_port;
+    changes.back().severity = std::max(changes.back().severity, change.severity);
 }
 
 bool open_somewhere(const Exposure& item, Reach reach) {

@@ -16,8 +16,8 @@ namespace portlid::kernel {
 
 namespace {
 
-// Whether anybody could have made a state: one of the two ways in is there. Asking for it would load
-// the module.
+// Whether anybody could have made a state: one of the two ways in is there. Asking for it would
+// load the module.
 bool has_a_way_in() {
     std::error_code ignored;
     if (std::filesystem::exists("/proc/net/pfkey", ignored)) return true;

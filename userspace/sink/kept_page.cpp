@@ -66,6 +66,8 @@ Result<void*> map_shared(const UniqueFd& fd, const std::string& path, std::size_
 }  // namespace
 
 Result<> KeptPage::map_in_place() {
+    if (mapped_ != nullptr) ::munmap(mapped_, mapped_bytes_);
+    mapped_ = nullptr;
     auto mapped = map_shared(kept_, path_, bytes_);
     if (!mapped) return pass_on(mapped.error());
     mapped_ = data_ = *mapped;
@@ -76,40 +78,57 @@ Result<> KeptPage::map_in_place() {
 Result<> KeptPage::map_in_memory(const std::filesystem::path& live) {
     auto fd = open_page(live.string(), false);
     if (!fd) return pass_on(std::move(fd).error());
-    mapped_bytes_ = sizeof(LivePage) + bytes_;
+    mapped_bytes_ = sizeof(LivePage) + 3 * bytes_;
     if (auto room = allocate(*fd, live.string(), mapped_bytes_); !room) return room;
     auto mapped = map_shared(*fd, live.string(), mapped_bytes_);
     if (!mapped) return pass_on(mapped.error());
     mapped_ = *mapped;
+    if (auto adopted = adopt(); !adopted) return adopted;
     live_ = live;
-    data_ = static_cast<char*>(mapped_) + sizeof(LivePage);
+    return {};
+}
+
+// What is in memory counts when it belongs to this file, and the file is as it was left: as copied
+// last, or as it was being copied. Else somebody wrote to it since, without this page.
+Result<> KeptPage::adopt() {
     const auto own = identity(kept_, path_);
     if (!own) return pass_on(own.error());
-    if (std::memcmp(mapped_, &*own, sizeof *own) == 0) return {};
-    if (::pread(kept_.get(), data_, bytes_, 0) != static_cast<ssize_t>(bytes_))
+    std::string kept(bytes_, '\0');
+    if (::pread(kept_.get(), kept.data(), bytes_, 0) != static_cast<ssize_t>(bytes_))
         return fail_errno("cannot read " + path_, errno);
+    auto* page = static_cast<char*>(mapped_) + sizeof(LivePage);
+    copied_ = page + bytes_;
+    copying_ = page + 2 * bytes_;
+    const auto is_kept = [&](const char* at) { return std::memcmp(at, kept.data(), bytes_) == 0; };
+    if (std::memcmp(mapped_, &*own, sizeof *own) != 0 || !(is_kept(copied_) || is_kept(copying_)))
+        std::memcpy(page, kept.data(), bytes_);
+    std::memcpy(copied_, kept.data(), bytes_);
+    std::memcpy(copying_, kept.data(), bytes_);
     std::memcpy(mapped_, &*own, sizeof *own);
+    data_ = page;
     return {};
 }
 
 // The page changes meanwhile: two looks that agree are a moment of it.
-void KeptPage::copy() {
-    if (live_.empty()) return;
-    const std::lock_guard lock(copying_);
+bool KeptPage::copy() {
+    if (live_.empty()) return true;
+    const std::lock_guard lock(copying_now_);
     const auto* page = static_cast<const char*>(data_);
     std::string now(page, bytes_);
     for (int tries = 0; tries < kSnapshotTries && std::memcmp(now.data(), page, bytes_) != 0;
          ++tries)
         now.assign(page, bytes_);
-    if (now == copied_) return;
-    if (::pwrite(kept_.get(), now.data(), bytes_, 0) == static_cast<ssize_t>(bytes_))
-        copied_ = std::move(now);
+    if (std::memcmp(now.data(), copied_, bytes_) == 0) return true;
+    std::memcpy(copying_, now.data(), bytes_);
+    if (::pwrite(kept_.get(), now.data(), bytes_, 0) != static_cast<ssize_t>(bytes_)) return false;
+    std::memcpy(copied_, now.data(), bytes_);
+    return true;
 }
 
 KeptPage::~KeptPage() {
-    if (data_ != nullptr) copy();
+    const bool kept = copy();
     if (mapped_ != nullptr) ::munmap(mapped_, mapped_bytes_);
-    if (!live_.empty()) ::unlink(live_.c_str());
+    if (kept && !live_.empty()) ::unlink(live_.c_str());
 }
 
 PageKeeper::PageKeeper(std::filesystem::path live) : live_(std::move(live)) {
@@ -130,15 +149,23 @@ PageKeeper::~PageKeeper() {
     thread_.join();
 }
 
+// In memory; false: there is no room for it, and nothing of it is left there.
+bool PageKeeper::map(KeptPage& page, const std::filesystem::path& name) const {
+    if (live_.empty()) return false;
+    if (page.map_in_memory(live_ / name)) return true;
+    std::error_code ignored;
+    std::filesystem::remove(live_ / name, ignored);
+    return false;
+}
+
 Result<std::shared_ptr<KeptPage>> PageKeeper::open(const std::string& path, std::size_t bytes,
                                                    bool only_one) {
     auto fd = open_page(path, only_one);
     if (!fd) return pass_on(std::move(fd).error());
     if (auto room = allocate(*fd, path, bytes); !room) return pass_on(room.error());
     std::shared_ptr<KeptPage> page(new KeptPage(std::move(*fd), path, bytes));
-    const auto name = std::filesystem::path(path).filename();
-    const auto mapped = live_.empty() ? page->map_in_place() : page->map_in_memory(live_ / name);
-    if (!mapped) return pass_on(mapped.error());
+    if (!map(*page, std::filesystem::path(path).filename()))
+        if (const auto mapped = page->map_in_place(); !mapped) return pass_on(mapped.error());
     const std::lock_guard lock(mutex_);
     pages_.push_back(page);
     return page;

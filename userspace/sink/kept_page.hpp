@@ -26,8 +26,9 @@ public:
 
     // `bytes` bytes, zero when the file is new. Whoever made the page says what they mean.
     [[nodiscard]] void* data() const { return data_; }
-    // To where it is kept. May wait for the disk; a disk that fails gets it the next time.
-    void copy();
+    // To where it is kept; whether it stands there. May wait for the disk; a disk that fails gets
+    // it the next time.
+    bool copy();
 
 private:
     friend class PageKeeper;
@@ -35,6 +36,7 @@ private:
         : kept_(std::move(kept)), path_(std::move(path)), bytes_(bytes) {}
     [[nodiscard]] Result<> map_in_place();
     [[nodiscard]] Result<> map_in_memory(const std::filesystem::path& live);
+    [[nodiscard]] Result<> adopt();
 
     UniqueFd kept_;
     std::string path_;
@@ -43,14 +45,15 @@ private:
     void* mapped_ = nullptr;
     std::size_t mapped_bytes_ = 0;
     void* data_ = nullptr;
-    std::mutex copying_;
-    std::string copied_;
+    char* copied_ = nullptr;   // behind the page in memory: what was copied last,
+    char* copying_ = nullptr;  // and what is on its way
+    std::mutex copying_now_;
 };
 
 class PageKeeper {
 public:
-    // `live`: a directory of a file system in memory, made when it is not there. Empty: pages are
-    // mapped where they are kept.
+    // `live`: a directory of a file system in memory, made when it is not there. Empty, or without
+    // room: pages are mapped where they are kept.
     explicit PageKeeper(std::filesystem::path live = {});
     ~PageKeeper();
     PageKeeper(const PageKeeper&) = delete;
@@ -64,6 +67,7 @@ public:
     void remove(const std::string& path);
 
 private:
+    [[nodiscard]] bool map(KeptPage& page, const std::filesystem::path& name) const;
     void run();
     void copy_all();
 

@@ -145,10 +145,57 @@ TEST_F(AnnouncerTest, AnOpeningIsToldBeforeItCloses) {
     EXPECT_EQ(events[2]["kind"], "exposure.closed");
 }
 
+std::vector<std::string> kinds(const std::vector<json>& events) {
+    std::vector<std::string> kinds;
+    for (const auto& event : events) kinds.push_back(event["kind"].get<std::string>().substr(9));
+    return kinds;
+}
+
+TEST_F(AnnouncerTest, WhatIsOpenedAgainIsToldAgainAtOnce) {
+    for (int i = 0; i < 2; ++i) {
+        opens(7000);
+        after_ms(100);
+        announcer_->announce({change(Kind::ExposureClosed, 7000)}, now_);
+        after_ms(100);
+    }
+    EXPECT_THAT(kinds(told()), testing::ElementsAre("opened", "closed", "opened", "closed"));
+    after_ms(20'000);
+    EXPECT_EQ(told().size(), 4U);
+}
+
+TEST_F(AnnouncerTest, WhatIsClosedIsNotToldAsOpenWithItsNeighbour) {
+    opens(7000);
+    announcer_->announce({change(Kind::ExposureClosed, 7000)}, now_);
+    opens(7001);
+    after_ms(20'000);
+    const auto events = told();
+    EXPECT_THAT(kinds(events), testing::ElementsAre("opened", "closed", "opened"));
+    EXPECT_EQ(events[2]["port"], 7001);
+    EXPECT_FALSE(events[2].contains("ports"));
+}
+
+TEST_F(AnnouncerTest, WhatIsWorseIsNotHeld) {
+    opens(7000);
+    auto worse = change(Kind::ExposureOpened, 7001);
+    worse.severity = event::Severity::Critical;
+    announcer_->announce({worse}, now_);
+    ASSERT_EQ(told().size(), 2U);
+    EXPECT_EQ(told()[1]["severity"], "critical");
+}
+
+TEST_F(AnnouncerTest, AFirstJoinOfThousandsHoldsNothing) {
+    std::vector<inventory::ExposureChange> all;
+    for (int port = 1; port < 20000; port += 2)
+        all.push_back(change(Kind::ExposureOpened, static_cast<std::uint16_t>(port)));
+    announcer_->announce(all, now_);
+    opens(2);
+    EXPECT_EQ(told().back()["port"], 2);
+}
+
 TEST_F(AnnouncerTest, TheEndTellsWhatIsHeld) {
     opens(7000);
     opens(7001);
-    announcer_.reset();
+    announcer_->flush();
     EXPECT_EQ(told().size(), 2U);
 }
 

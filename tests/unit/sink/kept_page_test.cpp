@@ -98,6 +98,32 @@ TEST_F(KeptPageTest, AFileMadeAnewStartsAtZeroWhateverIsInMemory) {
     EXPECT_EQ(number(*open(keeper)), 0U);
 }
 
+TEST_F(KeptPageTest, WhatSomebodyElseWroteSinceCounts) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        PageKeeper keeper(live_);
+        const auto page = open(keeper);
+        number(*page) = 7;
+        ::raise(SIGKILL);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFSIGNALED(status));
+    {
+        PageKeeper elsewhere(directory_.file("other"));
+        number(*open(elsewhere)) = 100;
+    }
+    PageKeeper keeper(live_);
+    EXPECT_EQ(number(*open(keeper)), 100U);
+}
+
+TEST_F(KeptPageTest, WithoutMemoryItIsMappedWhereItIsKept) {
+    std::ofstream(live_) << "no directory";
+    PageKeeper keeper(live_);
+    number(*open(keeper)) = 11;
+    EXPECT_EQ(kept(), 11U);
+}
+
 TEST_F(KeptPageTest, RefusesASecondProcessWhereOnlyOneMay) {
     PageKeeper keeper(live_);
     const auto page = keeper.open(path_, sizeof(std::uint64_t), true);
