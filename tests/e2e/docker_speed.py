@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Downloads of a host and of a container behind a sensor against the same without one, in each of
-native, generic and tc, in monitor and in enforce mode. It measures: nothing runs beside it.
+native, generic and tc, in monitor and in enforce mode; a range that dockerd publishes port by port is
+few events. It measures: nothing runs beside it.
 
 The server paces to 100 MB/s: a veth has no rate of its own, and the limit is meant for a link."""
 
@@ -9,10 +10,11 @@ import sys
 
 from harness import bare
 from harness.clients import download
-from harness.context import policy
+from harness.context import Context, policy
 from harness.lab import Lab, SRV4
 from harness.netns import Namespace
 from harness.portlid import Portlid
+from rows import noproxy
 
 MODES = ("native", "generic", "tc")
 DOWNLOAD_BYTES = 200_000_000
@@ -35,7 +37,16 @@ def ready(sensor):
     assert sensor.ready_seconds < 1.0, f"ready after {sensor.ready_seconds:.2f} s"
 
 
+def published_range(report):
+    with Lab(f"e2e-range-{os.getpid()}", dockerd_options=noproxy.DOCKERD_OPTIONS) as lab:
+        ctx = Context(lab, attach="auto", phase="enforce")
+        noproxy.furnish(ctx)
+        report.run("range", "A11", "-p 7000-7100: at most five exposure events; closed, then opened "
+                   "by one range", lambda: noproxy.range_of_ports(ctx))
+
+
 def rows(report):
+    published_range(report)
     with Lab(f"e2e-speed-{os.getpid()}") as lab:
         container = lab.container("c1", command=("sleep", "infinity"))
         clients = {"host": lab.ns["host"], "container": Namespace(container)}
