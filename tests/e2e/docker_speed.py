@@ -41,7 +41,7 @@ def published_range(report):
     with Lab(f"e2e-range-{os.getpid()}", dockerd_options=noproxy.DOCKERD_OPTIONS) as lab:
         ctx = Context(lab, attach="auto", phase="enforce")
         noproxy.furnish(ctx)
-        report.run("range", "A11", "-p 7000-7100: at most five exposure events; closed, then opened "
+        report.run("range", "A11", "-p 7000-7100: few exposure events; closed, then opened "
                    "by one range", lambda: noproxy.range_of_ports(ctx))
 
 
