@@ -118,7 +118,9 @@ void Announcer::announce(const std::vector<Change>& changes, BootTime now) {
             taker->news = true;
             taker->last_at = now;
             taker->add(change);
-            if (change.severity > taker->told.severity) tell_news(*taker);
+            if (change.severity >= event::Severity::Medium &&
+                change.severity > taker->told.severity)
+                tell_news(*taker);
             continue;
         }
         auto told = tell(change);
