@@ -126,12 +126,18 @@ ABI_SIZE(struct ban, 32);
 #define TABLE_PORTS_ARE_ALL 4u
 #define TABLE_SLOTS 5u
 
-// limits: set = keyed hash of (source, condition.key), low bits. Way w of each array is one
-// source's cell; what finds a source and counts its tries stands in the first 64 bytes.
+// limits: set = keyed hash of (source, condition.key), low bits. A cell is one source's tries.
 #define LIMIT_SETS 4096u
 #define LIMIT_WAYS 4u
 #define LIMIT_STAMPS 11u
 #define LIMIT_REFUSED_LAST 0x80000000u
+struct limit_cell {
+    __u64 key;              // the whole hash; 0 = never used
+    __u64 expires_boot_ns;  // last try + period + 1 ms: from then on the source is forgotten
+    __u32 tries;            // stamps left, two a refused one; LIMIT_REFUSED_LAST: the last one was
+    __u32 stamps_ms[LIMIT_STAMPS];  // boot time of every stride-th stamp, a ring
+};
+ABI_SIZE(struct limit_cell, 64);
 struct limit_set {
 #ifdef __bpf__
     struct bpf_spin_lock lock;
@@ -140,11 +146,7 @@ struct limit_set {
 #endif
     __u32 overflow_count;  // let through since overflow_since while no cell could be taken
     __u64 overflow_since_boot_ns;
-    __u64 keys[LIMIT_WAYS];  // the whole hash; 0 = never used
-    __u32
-        tries[LIMIT_WAYS];  // stamps left, two a refused try; LIMIT_REFUSED_LAST: the last one was
-    __u64 expires_boot_ns[LIMIT_WAYS];  // last try + period + 1 ms: then the source is forgotten
-    __u32 stamps_ms[LIMIT_WAYS][LIMIT_STAMPS];  // boot time of every stride-th stamp, a ring
+    struct limit_cell cells[LIMIT_WAYS];
 };
 ABI_SIZE(struct limit_set, 272);
 // limit_seeds: one entry, random, written by whoever makes the map; the key of `flows` and

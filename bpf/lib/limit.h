@@ -37,30 +37,13 @@ static __always_inline __u64 limit_key(const struct limit_seed* seed, const stru
     return siphash_end(&state, 24);
 }
 
-// One source's cell of a set.
-struct limit_cell {
-    __u32* tries;
-    __u64* expires_boot_ns;
-    __u32* stamps_ms;
-};
-
-static __always_inline struct limit_cell cell_of(struct limit_set* set, __u32 way) {
-    way &= LIMIT_WAYS - 1;
-    return (struct limit_cell){&set->tries[way], &set->expires_boot_ns[way], set->stamps_ms[way]};
-}
-
-// The way of the source's cell, or LIMIT_WAYS.
-static __always_inline __u32 way_of(const struct limit_set* set, __u64 key) {
-    for (__u32 way = 0; way < LIMIT_WAYS; way++)
-        if (set->keys[way] == key) return way;
-    return LIMIT_WAYS;
-}
-
-// The way that a new source may take; LIMIT_WAYS when none may be taken.
-static __always_inline __u32 way_to_take(const struct limit_set* set, __u64 now_ns) {
+// The source's cell, else the one it may take; LIMIT_WAYS when none may be taken.
+static __always_inline __u32 pick_cell(const struct limit_set* set, __u64 key, __u64 now_ns) {
     __u32 best = LIMIT_WAYS, least = LIMIT_REFUSED_LAST;
     for (__u32 way = 0; way < LIMIT_WAYS; way++) {
-        __u32 tries = now_ns >= set->expires_boot_ns[way] ? 0 : set->tries[way];
+        const struct limit_cell* cell = &set->cells[way];
+        __u32 tries = now_ns >= cell->expires_boot_ns ? 0 : cell->tries;
+        if (cell->key == key) return way;
         if (tries < least) {
             least = tries;
             best = way;
@@ -70,39 +53,39 @@ static __always_inline __u32 way_to_take(const struct limit_set* set, __u64 now_
 }
 
 // 1 = the stamp that lies N - 1 before this try is no older than the period.
-static __always_inline int is_too_many(struct limit_cell cell, const struct condition* rule,
+static __always_inline int is_too_many(const struct limit_cell* cell, const struct condition* rule,
                                        __u32 now_ms) {
     __u32 enough = rule->new_flows - 1, slot;
     if (!enough) return 1;
-    if (*cell.tries < enough) return 0;
-    slot = (*cell.tries - enough) / rule->stride % rule->slots;
+    if (cell->tries < enough) return 0;
+    slot = (cell->tries - enough) / rule->stride % rule->slots;
     if (slot >= LIMIT_STAMPS) return 0;
-    return now_ms - cell.stamps_ms[slot] <= (__u32)(rule->period_ns / NS_PER_MS);
+    return now_ms - cell->stamps_ms[slot] <= (__u32)(rule->period_ns / NS_PER_MS);
 }
 
-static __always_inline void leave_stamp(struct limit_cell cell, const struct condition* rule,
+static __always_inline void leave_stamp(struct limit_cell* cell, const struct condition* rule,
                                         __u32 now_ms) {
-    __u32 round = (__u32)rule->stride * rule->slots, tries = *cell.tries;
-    __u32 slot = tries / rule->stride % rule->slots;
-    if (tries % rule->stride == 0 && slot < LIMIT_STAMPS) cell.stamps_ms[slot] = now_ms;
-    tries++;
+    __u32 round = (__u32)rule->stride * rule->slots;
+    __u32 slot = cell->tries / rule->stride % rule->slots;
+    if (cell->tries % rule->stride == 0 && slot < LIMIT_STAMPS) cell->stamps_ms[slot] = now_ms;
+    cell->tries++;
     // Whole rounds of the ring less: the places of the others stay what they were.
-    if (tries >= LIMIT_REFUSED_LAST / 2) tries -= LIMIT_REFUSED_LAST / 4 / round * round;
-    *cell.tries = tries;
+    if (cell->tries >= LIMIT_REFUSED_LAST / 2)
+        cell->tries -= LIMIT_REFUSED_LAST / 4 / round * round;
 }
 
-static __always_inline int try_in_cell(struct limit_cell cell, const struct condition* rule,
+static __always_inline int try_in_cell(struct limit_cell* cell, const struct condition* rule,
                                        __u64 now_ns) {
     __u32 now_ms = (__u32)(now_ns / NS_PER_MS);
     int refused;
-    *cell.tries &= ~LIMIT_REFUSED_LAST;
-    if (now_ns >= *cell.expires_boot_ns) *cell.tries = 0;
-    *cell.expires_boot_ns = now_ns + rule->period_ns + NS_PER_MS;  // times are whole milliseconds
+    cell->tries &= ~LIMIT_REFUSED_LAST;
+    if (now_ns >= cell->expires_boot_ns) cell->tries = 0;
+    cell->expires_boot_ns = now_ns + rule->period_ns + NS_PER_MS;  // times are whole milliseconds
     refused = is_too_many(cell, rule, now_ms);
     leave_stamp(cell, rule, now_ms);
     if (!refused) return 0;
     leave_stamp(cell, rule, now_ms);
-    *cell.tries |= LIMIT_REFUSED_LAST;
+    cell->tries |= LIMIT_REFUSED_LAST;
     return LIMIT_REFUSED;
 }
 
@@ -120,16 +103,16 @@ static __always_inline int try_in_crowd(struct limit_set* set, const struct cond
 // One try; LIMIT_* flags. `key` is never 0. The caller holds the set's lock.
 static __always_inline int limit_try(struct limit_set* set, __u64 key, const struct condition* rule,
                                      __u64 now_ns) {
-    __u32 way = way_of(set, key);
+    __u32 way = pick_cell(set, key, now_ns);
+    struct limit_cell* cell = &set->cells[way & (LIMIT_WAYS - 1)];
     int forgot = 0;
-    if (way >= LIMIT_WAYS) {
-        way = way_to_take(set, now_ns);
-        if (way >= LIMIT_WAYS) return try_in_crowd(set, rule, now_ns);
-        if (now_ns < set->expires_boot_ns[way & (LIMIT_WAYS - 1)]) forgot = LIMIT_FORGOT;
-        set->keys[way & (LIMIT_WAYS - 1)] = key;
-        set->expires_boot_ns[way & (LIMIT_WAYS - 1)] = 0;
+    if (way >= LIMIT_WAYS) return try_in_crowd(set, rule, now_ns);
+    if (cell->key != key) {
+        if (now_ns < cell->expires_boot_ns) forgot = LIMIT_FORGOT;
+        cell->key = key;
+        cell->expires_boot_ns = 0;
     }
-    return forgot | try_in_cell(cell_of(set, way), rule, now_ns);
+    return forgot | try_in_cell(cell, rule, now_ns);
 }
 
 #ifdef __bpf__

@@ -125,9 +125,8 @@ TEST(Limit, CountsOnForEver) {
     for (int i = 0; i < 6; ++i) door.knock(1);
     const auto from = source(1);
     const auto key = limit_key(&door.table.seed, &from, door.rule.key);
-    auto& set = door.table.sets[key & (LIMIT_SETS - 1)];
-    for (unsigned way = 0; way < LIMIT_WAYS; ++way)
-        if (set.keys[way] == key) set.tries[way] += (1U << 30U) / 5 * 5 - 20;  // rounds of the ring
+    for (auto& cell : door.table.sets[key & (LIMIT_SETS - 1)].cells)
+        if (cell.key == key) cell.tries += (1U << 30U) / 5 * 5 - 20;  // whole rounds of the ring
     SlowLimit slow{6, 30'000, std::deque<std::uint64_t>(7, door.now_ns / kMs)};
     for (int i = 0; i < 50; ++i) {
         door.now_ns += (i % 8 == 0 ? 13 : 6) * kSecond;
