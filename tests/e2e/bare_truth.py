@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 from harness import bare
 from harness.context import policy
@@ -216,30 +215,6 @@ def udp_killed(lab, sensor):
     child.wait()
     lab.children.remove(child)
     until("it is gone", lambda: not one(sensor, 2307, transport="udp"), QUICK)
-
-
-def overflow(lab, sensor):
-    """The ring is forced to overflow: what was lost is found within 2 s, and the loss is told."""
-    sensor.process.send_signal(signal.SIGSTOP)
-    try:
-        child = bare.python(lab, "import signal,socket\nfor _ in range(20000):\n s=socket.socket("
-                            "socket.AF_INET,socket.SOCK_DGRAM); s.bind(('127.0.0.1',0)); s.close()\n"
-                            "k=[socket.create_server(('',p)) for p in range(2400,2450)]\n"
-                            "print('ready',flush=True)\nsignal.pause()")
-    finally:
-        sensor.process.send_signal(signal.SIGCONT)
-    resumed = time.monotonic()
-    try:
-        until("all 50 are in ports", lambda: 50 <= len(
-            {i["port"] for i in sensor.ports(host_netns=True) if 2400 <= i["port"] < 2450}))
-        took = time.monotonic() - resumed
-        gap = sensor.wait_event("the gap is told", lambda e: e["kind"] == "sensor.gap")
-        assert gap["gap"]["cause"] == "ring" and gap["gap"]["count"] > 0, gap
-        assert took <= 2.0, f"converged after {took:.2f} s"
-    finally:
-        lab.end(child)
-    until("and none when they are gone", lambda: not [
-        i for i in sensor.ports(host_netns=True) if 2400 <= i["port"] < 2450], QUICK)
 
 
 def published(sensor, port, family="ipv4"):

@@ -15,10 +15,6 @@ constexpr std::uint64_t kLongestNs = 15'000'000'000;
 constexpr std::size_t kMostChanges = 64;
 constexpr std::size_t kMostPorts = 1024;
 
-std::size_t size_of(const inventory::ExposureChange& change) {
-    return change.ports();
-}
-
 auto address_of(const inventory::Exposure& exposure) {
     return std::tie(exposure.protocol, exposure.family, exposure.address, exposure.netns);
 }
@@ -32,7 +28,7 @@ bool Announcer::Burst::overlaps(const Change& change) const {
 }
 
 bool Announcer::Burst::takes(const Change& change) const {
-    if (over || ports.size() + size_of(change) > kMostPorts ||
+    if (over || ports.size() + change.ports() > kMostPorts ||
         address_of(ports.begin()->second.exposure) != address_of(change.exposure))
         return false;
     const int first = ports.begin()->first;
@@ -124,7 +120,7 @@ void Announcer::announce(const std::vector<Change>& changes, BootTime now) {
             continue;
         }
         auto told = tell(change);
-        if (changes.size() > kMostChanges || size_of(change) > kMostPorts) continue;
+        if (changes.size() > kMostChanges || change.ports() > kMostPorts) continue;
         Burst fresh{std::move(told), change.exposure.port.value, {}, false, false, {}, now};
         fresh.add(change);
         bursts_.push_back(std::move(fresh));

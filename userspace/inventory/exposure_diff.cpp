@@ -61,6 +61,12 @@ void add(std::vector<ExposureChange>& changes, ExposureChange change) {
     changes.back().severity = std::max(changes.back().severity, change.severity);
 }
 
+void sort_by_port(std::vector<ExposureChange>& changes) {
+    std::stable_sort(changes.begin(), changes.end(), [](const auto& a, const auto& b) {
+        return a.exposure.port < b.exposure.port;
+    });
+}
+
 bool open_somewhere(const Exposure& item, Reach reach) {
     return std::any_of(item.reach.begin(), item.reach.end(),
                        [&](const ZoneReach& zone) { return zone.now == reach; });
@@ -73,9 +79,7 @@ bool ufw_denies(UfwAnswer answer) {
 }  // namespace
 
 std::vector<ExposureChange> coalesced(std::vector<ExposureChange> changes) {
-    std::stable_sort(changes.begin(), changes.end(), [](const auto& a, const auto& b) {
-        return a.exposure.port < b.exposure.port;
-    });
+    sort_by_port(changes);
     std::vector<ExposureChange> ranges;
     for (auto& change : changes) add(ranges, std::move(change));
     return ranges;
@@ -122,9 +126,7 @@ std::vector<ExposureChange> diff(const std::vector<Exposure>& before,
     }
     for (auto* more : {&changed, &closed})
         std::move(more->begin(), more->end(), std::back_inserter(opened));
-    std::stable_sort(opened.begin(), opened.end(), [](const auto& a, const auto& b) {
-        return a.exposure.port < b.exposure.port;
-    });
+    sort_by_port(opened);
     return opened;
 }
 

@@ -5,27 +5,29 @@
 #include <linux/xfrm.h>
 
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 #include <string>
 #include <system_error>
 
+#include "base/file.hpp"
+#include "base/text.hpp"
 #include "kernel/netlink_dump.hpp"
 
 namespace portlid::kernel {
 
 namespace {
 
+constexpr std::size_t kNetlinkBytes = 4U << 20U;
+
 // Whether anybody could have made a state: one of the two ways in is there. Asking for it would
 // load the module.
 bool has_a_way_in() {
     std::error_code ignored;
     if (std::filesystem::exists("/proc/net/pfkey", ignored)) return true;
-    std::ifstream sockets("/proc/net/netlink");
+    const auto sockets = read_file("/proc/net/netlink", kNetlinkBytes);
     if (!sockets) return true;
-    std::string line;
-    while (std::getline(sockets, line)) {
-        std::istringstream words(line);
+    for (const auto line : split(*sockets, '\n')) {
+        std::istringstream words{std::string(line)};
         std::string address;
         int protocol = -1;
         if (words >> address >> protocol && protocol == NETLINK_XFRM) return true;

@@ -19,11 +19,6 @@ Result<Cursor> Cursor::open(const std::string& path, CursorPage fresh, PageKeepe
     return cursor;
 }
 
-Result<Cursor> Cursor::open(const std::string& path, CursorPage fresh) {
-    PageKeeper in_place;
-    return open(path, fresh, in_place);
-}
-
 void note_loss(CursorPage& page, std::uint64_t count) {
     if (count == 0) return;
     if (page.lost == page.told) page.lost_since_ns = wall_now().time_since_epoch().count();

@@ -34,8 +34,6 @@ public:
     // now on. One that is further than that (the spool was cut or removed) goes back to it.
     [[nodiscard]] static Result<Cursor> open(const std::string& path, CursorPage fresh,
                                              PageKeeper& keeper);
-    // The same without a keeper: mapped where it is kept.
-    [[nodiscard]] static Result<Cursor> open(const std::string& path, CursorPage fresh);
     CursorPage* operator->() const { return static_cast<CursorPage*>(page_->data()); }
 
 private:

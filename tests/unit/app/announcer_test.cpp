@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
+#include "unit/sink/support.hpp"
 
 namespace portlid::app {
 namespace {
@@ -16,19 +16,11 @@ using nlohmann::json;
 class AnnouncerTest : public testing::Test {
 protected:
     AnnouncerTest() {
-        std::string pattern = "/tmp/portlid-announcer-XXXXXX";
-        directory_ = ::mkdtemp(pattern.data());
-        auto sinks = sink::FanOut::open((directory_ / "sequence").string());
-        auto losses = sink::Cursor::open((directory_ / "losses").string(), {});
+        auto sinks = sink::FanOut::open(directory_.file("sequence"));
+        auto losses = sink::Cursor::open(directory_.file("losses"), {}, (*sinks)->keeper());
         emitter_ = std::make_unique<Emitter>(std::move(*sinks), std::move(*losses));
         announcer_ = std::make_unique<Announcer>(*emitter_);
     }
-    ~AnnouncerTest() override {
-        announcer_.reset();
-        emitter_.reset();
-        std::filesystem::remove_all(directory_);
-    }
-
     static inventory::ExposureChange change(Kind kind, std::uint16_t port,
                                             const char* exe = "/usr/bin/dockerd") {
         inventory::ExposureChange change;
@@ -60,7 +52,7 @@ protected:
         return events;
     }
 
-    std::filesystem::path directory_;
+    sink::TemporaryDirectory directory_;
     std::unique_ptr<Emitter> emitter_;
     std::unique_ptr<Announcer> announcer_;
     BootTime now_{1'000'000'000};

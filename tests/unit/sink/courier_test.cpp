@@ -103,7 +103,8 @@ TEST_F(CourierTest, GivesUpTheOldestOverTheCapAndSaysHowManyExactly) {
     fan_out.reset();
     // The rest arrives when the same cursor finds a way out; given up + delivered = all.
     const auto spool = open_spool(path_, 64U << 10U);
-    auto cursor = Cursor::open(path_ + "/" + file_stem(spec_) + ".cursor", {.position = ~0ULL});
+    auto cursor =
+        Cursor::open(path_ + "/" + file_stem(spec_) + ".cursor", {.position = ~0ULL}, in_place_);
     ASSERT_TRUE(cursor);
     const auto rest = seqs_of(*spool, (*cursor)->position);
     EXPECT_EQ((*cursor)->lost + rest.size(), kEvents);

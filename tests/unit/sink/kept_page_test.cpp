@@ -32,6 +32,20 @@ protected:
         EXPECT_TRUE(page) << page.error().message;
         return page ? *page : nullptr;
     }
+    // A process that writes it and is killed at once.
+    void killed_with(std::uint64_t value) const {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            PageKeeper keeper(live_);
+            const auto page = open(keeper);
+            number(*page) = value;
+            ::raise(SIGKILL);
+        }
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        ASSERT_TRUE(WIFSIGNALED(status));
+    }
+
     TemporaryDirectory directory_;
     std::string path_ = directory_.file("page");
     std::string live_ = directory_.file("live");
@@ -59,16 +73,7 @@ TEST_F(KeptPageTest, IsCopiedWithinTwoSecondsWhileItIsOpen) {
 }
 
 TEST_F(KeptPageTest, KillNineLosesNothing) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-        PageKeeper keeper(live_);
-        const auto page = open(keeper);
-        number(*page) = 7;
-        ::raise(SIGKILL);
-    }
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    ASSERT_TRUE(WIFSIGNALED(status));
+    ASSERT_NO_FATAL_FAILURE(killed_with(7));
     EXPECT_EQ(kept(), 0U) << "copied already: this test shows nothing";
     PageKeeper keeper(live_);
     EXPECT_EQ(number(*open(keeper)), 7U);
@@ -99,16 +104,7 @@ TEST_F(KeptPageTest, AFileMadeAnewStartsAtZeroWhateverIsInMemory) {
 }
 
 TEST_F(KeptPageTest, WhatSomebodyElseWroteSinceCounts) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-        PageKeeper keeper(live_);
-        const auto page = open(keeper);
-        number(*page) = 7;
-        ::raise(SIGKILL);
-    }
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    ASSERT_TRUE(WIFSIGNALED(status));
+    ASSERT_NO_FATAL_FAILURE(killed_with(7));
     {
         PageKeeper elsewhere(directory_.file("other"));
         number(*open(elsewhere)) = 100;
