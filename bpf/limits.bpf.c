@@ -4,13 +4,14 @@
 //   function limit_refuses   called by ingress for a SYN to a limited port; not 0 = refused
 #include "lib/maps.h"
 // after the helpers
+#include "lib/clock.h"
 #include "lib/emit.h"
 #include "lib/limit.h"
 
 static __always_inline int locked_try(const struct limit_question* question, __u64 key) {
     __u32 index = (__u32)key & (LIMIT_SETS - 1);
     struct limit_set* set = bpf_map_lookup_elem(&limits, &index);
-    __u64 now_ns = bpf_ktime_get_boot_ns();
+    __u64 now_ns = tick_now_ns();
     int outcome;
     if (!set) return LIMIT_REFUSED;
     bpf_spin_lock(&set->lock);
@@ -22,7 +23,7 @@ static __always_inline int locked_try(const struct limit_question* question, __u
 // A global function: the verifier knows nothing of the question but its size.
 __noinline int limit_refuses(const struct limit_question* question) {
     __u32 zero = 0;
-    struct limit_seed* seed = bpf_map_lookup_elem(&limit_seeds, &zero);
+    struct hash_seed* seed = bpf_map_lookup_elem(&hash_seeds, &zero);
     int outcome;
     if (!seed || !question) return LIMIT_REFUSED;
     outcome = locked_try(question, limit_key(seed, &question->source, question->rule.key));

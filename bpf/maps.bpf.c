@@ -61,7 +61,7 @@
 // limits          key set number (low bits of the keyed hash), value struct limit_set under its
 //                 lock. Writer and reader: limits.bpf.c. 4096 sets of 4 = 1.1 MiB: 16384 sources
 //                 within their periods. Full: see lib/limit.h.
-// limit_seeds     one struct limit_seed, the key of `limits` and `flows`. Writer: userspace, when
+// hash_seeds      one struct hash_seed, the key of `limits` and `flows`. Writer: userspace, when
 //                 the map is new. Readers: limits.bpf.c, ingress, egress. Never full (an array).
 // trie_nodes      key see TRIE_CHUNKS, value a map of one struct trie_chunk (256 KiB). Writer:
 //                 kernel/inner_maps. Reader: ingress, egress. Nine slots for at most eight images

@@ -9,7 +9,7 @@
 SEC("syscall")
 int seed_flow(struct flow_seed* seed) {
     struct flow_key key = seed->key;
-    __u64 now = bpf_ktime_get_boot_ns();
+    __u64 now = bpf_ktime_get_ns();  // tick_now_ns() is not for programs of this type
     __u64 age = (__u64)seed->age_s * SECOND_NS;
     __u64 tag = flow_tag_of(&key);
     if (!tag) return 1;

@@ -71,13 +71,13 @@ struct flow_key {
     __u8 reserved[3];
 } __attribute__((aligned(8)));  // its addresses are read as words
 ABI_SIZE(struct flow_key, 40);
-#define ASKED_FIRST_SLOTS 16384u  // asked_first: same key, value u64 boot time of the last question
+#define ASKED_FIRST_SLOTS 16384u  // asked_first: same key, value u64 tick time (lib/clock.h) of the last question
 #define FLOW_BUCKETS 32768u       // power of two
 #define FLOW_PLACES 5u
 #define FLOW_SLOTS (FLOW_BUCKETS * FLOW_PLACES)  // of each of the two tables
 struct flow_bucket {
     __u64 tags[FLOW_PLACES];    // keyed hash of a flow_key, see lib/flow_table.h; 0 = free
-    __u32 seen_s[FLOW_PLACES];  // boot time in seconds, rounded down, of our last packet
+    __u32 seen_s[FLOW_PLACES];  // tick time (lib/clock.h) of our last packet, rounded down
     __u32 used;                 // bit n: ingress met a reply to place n since it was last spared
 };
 ABI_SIZE(struct flow_bucket, 64);
@@ -133,9 +133,9 @@ ABI_SIZE(struct ban, 32);
 #define LIMIT_REFUSED_LAST 0x80000000u
 struct limit_cell {
     __u64 key;              // the whole hash; 0 = never used
-    __u64 expires_boot_ns;  // last try + period + 1 ms: from then on the source is forgotten
+    __u64 expires_tick_ns;  // last try + period + 1 ms: from then on the source is forgotten
     __u32 tries;            // stamps left, two a refused one; LIMIT_REFUSED_LAST: the last one was
-    __u32 stamps_ms[LIMIT_STAMPS];  // boot time of every stride-th stamp, a ring
+    __u32 stamps_ms[LIMIT_STAMPS];  // tick time of every stride-th stamp, a ring
 };
 ABI_SIZE(struct limit_cell, 64);
 struct limit_set {
@@ -145,16 +145,23 @@ struct limit_set {
     __u32 lock;
 #endif
     __u32 overflow_count;  // let through since overflow_since while no cell could be taken
-    __u64 overflow_since_boot_ns;
+    __u64 overflow_since_tick_ns;
     struct limit_cell cells[LIMIT_WAYS];
 };
 ABI_SIZE(struct limit_set, 272);
-// limit_seeds: one entry, random, written by whoever makes the map; the key of `flows` and
-// `limits`.
-struct limit_seed {
-    __u64 words[2];
+// hash_seeds: one entry, random, written by whoever makes the map; the key of `flows` and `limits`
+// (lib/keyed_hash.h).
+#define HASH_PLACES 10u
+struct hash_factor {
+    __u64 one, two;
 };
-ABI_SIZE(struct limit_seed, 16);
+struct hash_seed {
+    __u64 odd;  // 0 = not written yet
+    __u64 reserved;
+    struct hash_factor start;
+    struct hash_factor factors[HASH_PLACES];
+};
+ABI_SIZE(struct hash_seed, 192);
 
 // counters: per CPU, index = (interface slot * REASON_SLOTS + reason) * VERDICT_COUNT + verdict.
 // Each element also has the gate of the events of its kind. Under a flood, once the event budgets

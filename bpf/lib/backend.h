@@ -18,7 +18,8 @@
 //   int   bans_exist(frame)                          0 = nobody is banned
 //   int   existing_flows_known(frame)                0 = nobody was written down at a flip
 //   __u64 existing_seen_ns(frame, key)               when the open flow was seen; 0 = never
-//   __u64 boot_time_ns(frame)
+//   __u64 boot_time_ns(frame)                        CLOCK_BOOTTIME: for deadlines
+//   __u64 tick_time_ns(frame)                        CLOCK_MONOTONIC_COARSE: for idle times, rates
 //   __u32 frame_length(frame)                        bytes of the whole frame
 //
 // struct frame has at least: length_bytes (what can be had without asking: of an XDP frame the

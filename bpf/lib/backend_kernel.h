@@ -2,6 +2,7 @@
 // The pipeline's look-ups as BPF maps and helpers.
 #pragma once
 
+#include "lib/clock.h"
 #include "lib/emit.h"
 #include "lib/flow_tag.h"
 #include "lib/hash.h"
@@ -72,6 +73,11 @@ static __always_inline __u32 frame_length(const struct frame* frame) {
 static __always_inline __u64 boot_time_ns(const struct frame* frame) {
     (void)frame;
     return bpf_ktime_get_boot_ns();
+}
+
+static __always_inline __u64 tick_time_ns(const struct frame* frame) {
+    (void)frame;
+    return tick_now_ns();
 }
 
 // A copy of its own for the helper, so that the callers' addresses may stay in registers.
@@ -156,7 +162,7 @@ static __always_inline int bucket_take(void* buckets, __u32 index, __u32 window,
 static __always_inline int budget_take(const struct frame* frame, const struct ip_bytes* source,
                                        __u32 kind, __u32 per_second) {
     struct ip_bytes whose;
-    __u32 second = (__u32)(boot_time_ns(frame) / 1000000000ull);
+    __u32 second = (__u32)(tick_time_ns(frame) / 1000000000ull);
     budget_source(source, &whose);
     return bucket_take(&budgets, (hash_address(&whose) + kind * 0x9e37u) & (BUDGET_BUCKETS - 1),
                        second, per_second);

@@ -39,7 +39,7 @@ struct native_tables {
     const struct native_existing* existing;
     const struct native_holder* holders;  // of one slot as many as it has proven owners
     struct limit_set* limits;  // LIMIT_SETS of them; NULL: every source is new to every limit
-    struct limit_seed limit_seed;
+    struct hash_seed hash_seed;
     __u32 node_count;
     __u32 own_count;
     __u32 network_count;
@@ -107,6 +107,10 @@ static __always_inline __u64 boot_time_ns(const struct frame* frame) {
     return frame->tables->now_boot_ns;
 }
 
+static __always_inline __u64 tick_time_ns(const struct frame* frame) {
+    return boot_time_ns(frame);  // no tick, no suspend
+}
+
 static __always_inline int nobody_spoke_from(const struct frame* frame, __u8 protocol,
                                              __u16 port_host) {
     (void)frame, (void)protocol, (void)port_host;
@@ -117,7 +121,7 @@ static __always_inline __u64 flow_last_egress_ns(const struct frame* frame,
                                                  const struct flow_key* key) {
     for (__u32 i = 0; i < frame->tables->flow_count; i++)
         if (memcmp(&frame->tables->flows[i], key, sizeof(*key)) == 0)
-            return boot_time_ns(frame) ? boot_time_ns(frame) : 1;
+            return tick_time_ns(frame) ? tick_time_ns(frame) : 1;
     return 0;
 }
 
@@ -150,9 +154,9 @@ static __always_inline int limit_reached(const struct frame* frame, const struct
     __u64 key;
     if (!frame->tables->limits) return rule->new_flows == 1;
     budget_source(source, &whose);
-    key = limit_key(&frame->tables->limit_seed, &whose, rule->key);
+    key = limit_key(&frame->tables->hash_seed, &whose, rule->key);
     return limit_try(&frame->tables->limits[key & (LIMIT_SETS - 1)], key, rule,
-                     boot_time_ns(frame)) &
+                     tick_time_ns(frame)) &
            LIMIT_REFUSED;
 }
 

@@ -26,7 +26,7 @@ static __always_inline void egress_key(const struct packet_facts* facts, struct 
 static __always_inline void mark_asked_first(const struct frame* frame,
                                              const struct packet_facts* facts) {
     struct flow_key key;
-    __u64 now = boot_time_ns(frame);
+    __u64 now = tick_time_ns(frame);
     __u64* mark;
     __builtin_memset(&key, 0, sizeof(key));
     ingress_key(facts, &key);
@@ -95,7 +95,7 @@ static __always_inline void track_egress(const struct frame* frame,
     __u64 now, tag, idle_ns;
     int opens = opens_by_itself(facts);
     if (!opens && (facts->protocol == PROTOCOL_TCP || is_icmp(facts))) return;
-    now = boot_time_ns(frame);
+    now = tick_time_ns(frame);
     egress_key(facts, &key);
     tag = flow_tag_of(&key);
     idle_ns = idle_limit_ns(facts->protocol);

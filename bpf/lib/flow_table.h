@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The table behind "we spoke first": two buckets a flow, a cache line each, five places a bucket.
 //
-// An entry is the flow's keyed 64-bit hash (SipHash-1-3 under a random key made with the table),
+// An entry is the flow's keyed 64-bit hash (lib/keyed_hash.h, under a random key made with the table),
 // not its 40 bytes: a look-up costs one or two cache lines, and 163,840 flows take 2 MiB. Nobody
 // who does not know the key can aim at a bucket or make a packet look like a reply; a stranger's
 // guess is taken for one of ten entries with probability 10 in 2^49.
@@ -15,31 +15,40 @@
 
 #include "abi/maps.h"
 #include "lib/address.h"
-#include "lib/siphash.h"
+#include "lib/keyed_hash.h"
 
 #define FLOW_TABLE_FULL (-1)
 #define FLOW_TABLE_NEW 1
 #define FLOW_TABLE_DISPLACED 2  // another live entry went
 
-// Never 0. IPv4 addresses are short enough for one word together.
-static __always_inline __u64 flow_tag(const struct limit_seed* seed, const struct flow_key* key) {
-    __u64 local[2], remote[2], ports;
-    struct siphash state;
+#define IPV4_MAPPED 0xffff0000ull  // the word before an IPv4 address, as it lies in memory
+
+// 1 = both are IPv4 addresses.
+static __always_inline int are_ipv4(const __u64 local[2], const __u64 remote[2]) {
+    __u64 prefix = (local[1] ^ IPV4_MAPPED) | (remote[1] ^ IPV4_MAPPED);
+    return !(local[0] | remote[0] | (__u32)prefix);
+}
+
+// Never 0. What all IPv4 addresses have in common is one word, the family, beside the protocol.
+static __always_inline __u64 flow_tag(const struct hash_seed* seed, const struct flow_key* key) {
+    __u64 local[2], remote[2];
+    __u32 family = 4;
+    struct keyed_hash hash;
     load_halves(&key->local, local);
     load_halves(&key->remote, remote);
-    ports = (__u64)key->protocol << 32 | (__u64)key->local_port_host << 16 | key->remote_port_host;
-    siphash_start(&state, seed);
-    if (!(local[0] | remote[0])) {
-        siphash_word(&state, (local[1] & 0xffffffff00000000ull) | remote[1] >> 32);
-        siphash_word(&state, ports | 4ull << 40);
-        return siphash_end(&state, 16);
+    hash_start(&hash, seed);
+    hash_word(&hash, seed, 0, (__u32)(local[1] >> 32));
+    hash_word(&hash, seed, 1, (__u32)(remote[1] >> 32));
+    if (!are_ipv4(local, remote)) {
+        family = 6;
+        hash_word(&hash, seed, 2, (__u32)local[1]);
+        hash_word(&hash, seed, 3, (__u32)remote[1]);
+        hash_half(&hash, seed, 4, local[0]);
+        hash_half(&hash, seed, 6, remote[0]);
     }
-    siphash_word(&state, local[0]);
-    siphash_word(&state, local[1]);
-    siphash_word(&state, remote[0]);
-    siphash_word(&state, remote[1]);
-    siphash_word(&state, ports);
-    return siphash_end(&state, 40);
+    hash_word(&hash, seed, 8, (__u32)key->local_port_host << 16 | key->remote_port_host);
+    hash_word(&hash, seed, 9, family << 8 | key->protocol);
+    return hash_end(&hash, seed);
 }
 
 static __always_inline __u32 flow_bucket_one(__u64 tag) {

@@ -13,6 +13,6 @@ static __always_inline __u64 table_size(__u32 which) {
 // 0 = the table has no seed yet, so nothing was ever put into it.
 static __always_inline __u64 flow_tag_of(const struct flow_key* key) {
     __u32 zero = 0;
-    const struct limit_seed* seed = bpf_map_lookup_elem(&limit_seeds, &zero);
-    return seed && (seed->words[0] | seed->words[1]) ? flow_tag(seed, key) : 0;
+    const struct hash_seed* seed = bpf_map_lookup_elem(&hash_seeds, &zero);
+    return seed && hash_is_seeded(seed) ? flow_tag(seed, key) : 0;
 }

@@ -184,11 +184,11 @@ struct limits_map {
     __type(key, __u32);
     __type(value, struct limit_set);
 };
-struct limit_seeds_map {
+struct hash_seeds_map {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
     __type(key, __u32);
-    __type(value, struct limit_seed);
+    __type(value, struct hash_seed);
 };
 struct counters_map {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -251,7 +251,7 @@ PORTLID_MAP(existing_flows);
 PORTLID_MAP(bans);
 PORTLID_MAP(table_sizes);
 PORTLID_MAP(limits);
-PORTLID_MAP(limit_seeds);
+PORTLID_MAP(hash_seeds);
 PORTLID_MAP(counters);
 PORTLID_MAP(recent_verdicts);
 PORTLID_MAP(recent_uses);

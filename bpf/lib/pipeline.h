@@ -108,7 +108,7 @@ static __always_inline __u64 idle_limit_ns(__u8 protocol) {
 
 static __always_inline int is_fresh(const struct frame* frame, __u8 protocol, __u64 last) {
     if (protocol == PROTOCOL_TCP) return 1;  // lives until it is displaced: no clock needed
-    return boot_time_ns(frame) <= last + idle_limit_ns(protocol);
+    return tick_time_ns(frame) <= last + idle_limit_ns(protocol);
 }
 
 static __always_inline int flow_is_live(const struct frame* frame, const struct flow_key* key) {

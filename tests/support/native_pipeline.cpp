@@ -115,7 +115,7 @@ NativePipeline::NativePipeline(policy::CompiledPolicy& compiled, const Reference
     tables_.holders = holders_.data();
     tables_.holder_count = static_cast<__u32>(holders_.size());
     tables_.limits = limits_.data();
-    tables_.limit_seed = {{0x0123456789abcdefULL, 0xfedcba9876543210ULL}};
+    tables_.hash_seed = hash_seed_of(0x0123456789abcdefULL);
     spend_budgets(host.budgets_spent);
 }
 

@@ -66,13 +66,13 @@ Result<Bans> open_bans(const LoadedPrograms& programs) {
 }
 
 // Once in the life of the maps: later runs go on with the same flows and tries.
-Result<> seed_limits(int map_fd) {
+Result<> seed_hash(int map_fd) {
     const std::uint32_t zero = 0;
-    limit_seed seed{};
-    if (bpf_map_lookup_elem(map_fd, &zero, &seed) == 0 && (seed.words[0] | seed.words[1]) != 0)
-        return {};
+    hash_seed seed{};
+    if (bpf_map_lookup_elem(map_fd, &zero, &seed) == 0 && seed.odd != 0) return {};
     if (::getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
         return fail_errno("cannot get random bytes", errno);
+    seed.odd |= 1;
     if (const int error = bpf_map_update_elem(map_fd, &zero, &seed, BPF_ANY); error != 0)
         return fail_errno("cannot make the key of the tables", -error);
     return {};
@@ -94,7 +94,7 @@ Result<std::unique_ptr<Sensor::Impl>> Sensor::Impl::assemble(const PinDirectory&
     auto generations = Generations::open(programs->map("policy_slots"), programs->map("trie_nodes"),
                                          programs->image_shape, programs->trie_shape);
     auto bans = open_bans(*programs);
-    auto seeded = seed_limits(programs->map("limit_seeds"));
+    auto seeded = seed_hash(programs->map("hash_seeds"));
     auto socket_ring = RingReader::open(programs->map("socket_events"));
     auto verdict_ring = RingReader::open(programs->map("verdict_events"));
     for (auto* failed :

@@ -180,7 +180,7 @@ Judgement judge_frame(const CompiledPolicy& policy, const HostTables& tables, un
     native.holder_count = static_cast<__u32>(holders.size());
     if (tables.limits != nullptr) {
         native.limits = tables.limits->sets.data();
-        native.limit_seed = tables.limits->seed;
+        native.hash_seed = tables.limits->seed;
     }
     native.now_boot_ns = tables.now_boot_ns;
     native.budget_left = 1;

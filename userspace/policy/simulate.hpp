@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "abi/maps.h"
+#include "lib/keyed_hash.h"
 #include "base/address.hpp"
 #include "policy/compile.hpp"
 #include "policy/owners.hpp"
@@ -19,7 +20,7 @@ namespace portlid::policy {
 // Tries of sources at limited services, as the kernel counts them.
 struct LimitTable {
     std::vector<limit_set> sets = std::vector<limit_set>(LIMIT_SETS);
-    limit_seed seed{};
+    hash_seed seed = hash_seed_of(0);
 };
 
 // What the kernel keeps in maps besides the policy.

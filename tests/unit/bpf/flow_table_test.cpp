@@ -14,7 +14,7 @@
 namespace portlid {
 namespace {
 
-constexpr limit_seed kSeed{{0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL}};
+const hash_seed kSeed = hash_seed_of(0x0706050403020100ULL);
 
 flow_key flow(std::uint32_t number, const char* remote = "198.51.100.1") {
     flow_key key{};
@@ -71,7 +71,7 @@ TEST(FlowTable, TellsApartFlowsThatDifferInOneFieldOnly) {
 }
 
 TEST(FlowTable, AnotherKeyPutsTheSameFlowElsewhere) {
-    const limit_seed other{{1, 2}};
+    const auto other = hash_seed_of(1);
     const auto key = flow(1);
     EXPECT_NE(flow_tag(&kSeed, &key), flow_tag(&other, &key));
 }

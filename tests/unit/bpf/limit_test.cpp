@@ -45,7 +45,7 @@ struct Door {
     policy::LimitTable table;
     std::uint64_t now_ns = 100 * kSecond;
 
-    explicit Door(const condition& wanted) : rule(wanted) { table.seed = {{11, 22}}; }
+    explicit Door(const condition& wanted) : rule(wanted) { table.seed = hash_seed_of(11); }
     int knock(unsigned who) {
         const auto from = source(who);
         const auto key = limit_key(&table.seed, &from, rule.key);
@@ -245,7 +245,7 @@ TEST(Limit, CrowdsFewSourcesWhileAThousandAreBlocked) {
 }
 
 TEST(Limit, NobodyWithoutTheSeedKnowsWhoSharesASet) {
-    const limit_seed one{{1, 2}}, other{{3, 4}};
+    const auto one = hash_seed_of(1), other = hash_seed_of(3);
     unsigned same = 0;
     constexpr unsigned kSources = 4096;
     std::vector<unsigned> load(LIMIT_SETS);
