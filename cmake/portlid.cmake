@@ -33,6 +33,11 @@ if(PORTLID_FUZZ) # scripts/fuzz: clang; every room is watched by libFuzzer and t
 elseif(CMAKE_BUILD_TYPE STREQUAL "Debug") # debug always means sanitizers
     target_compile_options(portlid_flags INTERFACE
         -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+    target_compile_definitions(portlid_flags INTERFACE _GLIBCXX_ASSERTIONS)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+        target_compile_options(portlid_flags INTERFACE
+            -fsanitize-ignorelist=${CMAKE_SOURCE_DIR}/cmake/system_headers.txt)
+    endif()
     target_link_options(portlid_flags INTERFACE -fsanitize=address,undefined)
 else()
     target_compile_options(portlid_flags INTERFACE -D_FORTIFY_SOURCE=2)
