@@ -28,6 +28,9 @@ template <std::size_t N>
 // Shell-style match with * and ?; no character classes.
 [[nodiscard]] bool glob_match(std::string_view pattern, std::string_view text);
 
+// Without blanks, tabs and carriage returns at its ends; still part of `text`.
+[[nodiscard]] std::string_view trim(std::string_view text);
+
 [[nodiscard]] std::vector<std::string_view> split(std::string_view text, char separator);
 
 }  // namespace portlid

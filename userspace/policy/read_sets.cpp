@@ -16,12 +16,6 @@ namespace {
 
 constexpr std::size_t kMaxSetFileErrors = 20;
 
-std::string_view trim(std::string_view text) {
-    const auto first = text.find_first_not_of(" \t\r");
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
-}
-
 // One line of a set file; errors carry the line, since the file itself is not kept.
 void read_set_line(std::string_view row, const Place& start, NamedSet& set, Report& report) {
     const auto value = trim(row.substr(0, row.find('#')));

@@ -28,12 +28,6 @@ constexpr std::size_t kPortsAtMost = 4096;  // of all containers together
 constexpr std::size_t kShown = 64;
 constexpr Family kFamilies[] = {Family::IPv4, Family::IPv6};
 
-std::string_view trim(std::string_view text) {
-    const auto first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 std::vector<std::string> words_of(const std::string& text) {
     std::vector<std::string> words;
     for (const auto word : split(text, ','))

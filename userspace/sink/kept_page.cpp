@@ -147,6 +147,8 @@ PageKeeper::~PageKeeper() {
     }
     wake_.notify_one();
     thread_.join();
+    std::error_code stays;  // as long as a page is in it
+    std::filesystem::remove(live_, stays);
 }
 
 // In memory; false: there is no room for it, and nothing of it is left there.

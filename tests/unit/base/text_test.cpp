@@ -90,5 +90,11 @@ TEST(Split, KeepsEmptyPieces) {
     EXPECT_THAT(split("", ','), testing::ElementsAre(""));
 }
 
+TEST(Trim, TakesOnlyWhatIsAtTheEnds) {
+    EXPECT_EQ(trim(" \ta b\r"), "a b");
+    EXPECT_EQ(trim(" \t\r"), "");
+    EXPECT_EQ(trim(""), "");
+}
+
 }  // namespace
 }  // namespace portlid
