@@ -19,8 +19,8 @@ network_up() {
         ip link set segment up
         ip address add 198.51.100.1/24 dev segment
         ip -6 address add 2001:db8:100::1/64 dev segment nodad'
-    segment_member host 198.51.100.10 2001:db8:100::10
-    lab_exec host ip address add 198.51.100.11/24 dev eth0
+    host_wired
+    host_addressed
     segment_member cli2 198.51.100.20 2001:db8:100::20
     routed_member cli 203.0.113.9 203.0.113.1 2001:db8:203::
     routed_member srv 203.0.113.130 203.0.113.129 2001:db8:53::
@@ -37,11 +37,24 @@ wire() {
 
 # segment_member HOST V4 V6
 segment_member() {
+    segment_wired "$1"
+    segment_addressed "$@"
+}
+segment_wired() {
     wire "$1"
     lab_exec router ip link set "$1" master segment
+}
+segment_addressed() {
     lab_exec "$1" sh -ec "
         ip address add $2/24 dev eth0; ip route add default via 198.51.100.1
         ip -6 address add $3/64 dev eth0 nodad; ip -6 route add default via 2001:db8:100::1"
+}
+
+# The two halves of the Docker host's eth0, since it may be taken away: `scripts/lab replug`.
+host_wired() { segment_wired host; }
+host_addressed() {
+    segment_addressed host 198.51.100.10 2001:db8:100::10
+    lab_exec host ip address add 198.51.100.11/24 dev eth0
 }
 
 # routed_member HOST V4 ROUTER_V4 V6_PREFIX: a /25 and a /64 of its own behind router.
