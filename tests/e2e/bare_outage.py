@@ -5,15 +5,15 @@ PORTLID_DEAD_S (default 5): how long the SIEM stays dead; the long form is 600."
 
 import json
 import os
-import subprocess
 import sys
 import time
 
 from harness import bare
 from harness.clients import no_reach, reach
 from harness.context import policy
-from harness.lab import CLI2_4, HOST4
+from harness.lab import HOST4
 from harness.portlid import Portlid
+from harness.record import account
 from harness.wait import until
 
 DEAD_S = float(os.environ.get("PORTLID_DEAD_S", "5"))
@@ -56,16 +56,12 @@ class Sensor(Portlid):
     def __init__(self, lab, name):
         super().__init__(lab, policy("enforce", f"{OPEN}/tcp"), docker=False)
         self.state = f"/run/{name}-state"
-        path = self.directory / "portlid.yaml"
-        path.write_text(f"""version: 1
+        self.configure(f"""version: 1
 sinks:
   - {{ name: local, to: "file:{self.events_path}" }}
   - {{ name: siem, to: "syslog+tcp://127.0.0.1:{SIEM}", spool: {{ bytes: 64MiB, age: 7d }} }}
 """)
-        path.chmod(0o600)
-        at = self.command.index("--events")
-        self.command[at:at + 2] = ["--config", path]
-        self.command[self.command.index("--state-dir") + 1] = self.state
+        self.keep_state_at(self.state)
 
     def sink(self, name):
         return next(s for s in self.get("status")["sinks"] if s["name"] == name)
@@ -132,15 +128,11 @@ def recovered(lab, sensor, received, also_lost):
 
 def exact(sensor, received, also_lost):
     have = documents(received)
-    numbers = {e["seq"] for e in have}
-    first, last = min(numbers), max(numbers)
-    holes = last - first + 1 - len(numbers)
-    gaps = {e["id"]: e["gap"] for e in have if e["kind"] == "sensor.gap"}.values()
-    named = sum(g["count"] for g in gaps if g.get("sink") in ("spool", "siem"))
+    numbers, holes, named = account(have, "siem")
     assert named <= holes, (named, holes)
     if named != holes or (also_lost and named == 0):
         return False
-    print(f"      {len(numbers)} arrived, {holes} missing, {named} named")
+    print(f"      {numbers} arrived, {holes} missing, {named} named")
     return True
 
 

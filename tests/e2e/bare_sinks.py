@@ -13,8 +13,8 @@ import sys
 from harness import bare
 from harness.context import policy
 from harness.kernel_objects import held_objects
-from harness.lab import CLI2_4, HOST4, ROOT
-from harness.packets import frames
+from harness.lab import CLI2_4, ROOT
+from harness.packets import frames, syns
 from harness.portlid import Portlid, _UnixConnection
 from harness.rows import Skip
 from harness.wait import until
@@ -76,24 +76,19 @@ scrape_configs: [{{ job_name: portlid, static_configs: [{{ targets: ["127.0.0.1:
 
 
 def config(directory, port):
-    text = f"""version: 1
+    return f"""version: 1
 sinks:
   - {{ name: all, to: "file:{directory}/events.jsonl" }}
   - {{ name: sockets, to: "file:{directory}/sockets.jsonl", kinds: ["socket.*"], format: ecs }}
   - {{ name: siem, to: "syslog+tcp://127.0.0.1:{port}", format: ocsf, kinds: ["net.*", "sensor.*"] }}
   - {{ name: dead, to: "syslog+tcp://127.0.0.1:1" }}
 """
-    path = directory / "portlid.yaml"
-    path.write_text(text)
-    path.chmod(0o600)
-    return path
 
 
 class SinkSensor(Portlid):
     def __init__(self, lab, port):
         super().__init__(lab, policy("enforce"), docker=False)
-        at = self.command.index("--events")
-        self.command[at:at + 2] = ["--config", config(self.directory, port)]
+        self.configure(config(self.directory, port))
 
     def sink(self, name):
         return next(s for s in self.get("status")["sinks"] if s["name"] == name)
@@ -104,23 +99,6 @@ class SinkSensor(Portlid):
         answer = connection.getresponse()
         assert answer.status == 200 and "text/plain" in answer.headers["Content-Type"], answer.status
         return answer.read().decode()
-
-
-def syns(lab, count, source_port_of):
-    """One SYN for each number below `count`; addresses and ports are put into one template, and what they
-    change in the sums is taken back from the identification and the sequence number."""
-    with frames.Wire(lab.ns["cli2"]) as wire, frames.Wire(lab.ns["host"]) as host:
-        segment = frames.tcp(CLI2_4, HOST4, 40000, 5432)
-        frame = bytearray(frames.ethernet(host.mac, wire.mac, frames.ipv4(CLI2_4, HOST4, frames.TCP, segment)))
-        own = sum(struct.unpack_from("!HH", frame, 26))
-        for number in range(count):
-            (high, low), port = source_port_of(number)
-            struct.pack_into("!HH", frame, 26, high, low)
-            struct.pack_into("!H", frame, 36, port)
-            more = own - high - low
-            struct.pack_into("!H", frame, 18, (1 + more) % 65535)
-            struct.pack_into("!H", frame, 40, (1 + more + 5432 - port) % 65535)
-            wire.send(frame)
 
 
 OWN = struct.unpack("!HH", frames.packed(CLI2_4))

@@ -2,7 +2,6 @@
 """Churn: containers come and go, and `ports` never says what `ss` does not. Real Docker in the lab.
 PORTLID_E2E_CHURN is how many containers live in all (12; 200 for the long run)."""
 
-import collections
 import concurrent.futures
 import os
 import random
@@ -13,6 +12,7 @@ import time
 
 from harness import bare
 from harness.context import policy
+from harness.inventory import compare_once
 from harness.lab import Lab
 from harness.portlid import Portlid
 from harness.wait import until
@@ -21,80 +21,6 @@ CONTAINERS = int(os.environ.get("PORTLID_E2E_CHURN", "12"))
 MOMENTS = 50 if CONTAINERS >= 200 else 5
 WORKERS = 2
 SETTLE = 1.0  # seconds within which ports must have followed any change
-
-
-def sockets_in(lab, pid):
-    """{(transport, family, address, port)} by ss in the namespace of `pid`, or None when it is gone."""
-    done = lab.run("host", "nsenter", f"--target={pid}", "--net", "--", "ss", "-Hlntu", check=False)
-    if done.returncode != 0:
-        return None
-    found = set()
-    for line in done.stdout.splitlines():
-        transport, _, _, _, local, *_ = line.split()
-        address, _, port = local.rpartition(":")
-        address = address.split("%")[0].strip("[]")
-        if address == "*":
-            found.add((transport, "ipv4", "0.0.0.0", int(port)))
-            address = "::"
-        if address.startswith("::ffff:"):
-            address = address[7:]
-        family = "ipv6" if ":" in address else "ipv4"
-        found.add((transport, family, address, int(port)))
-    return found
-
-
-def namespaces(lab):
-    """{inode: pid} of the host's namespace and of every running container's."""
-    pids = [lab.pids["host"]]
-    ids = lab.docker("ps", "-q", check=False).split()
-    if ids:
-        listed = lab.docker("inspect", "-f", "{{.State.Pid}}", *ids, check=False)
-        pids += [int(p) for p in listed.split() if p.isdigit() and p != "0"]
-    found = {}
-    for pid in pids:
-        try:
-            found.setdefault(os.stat(f"/proc/{pid}/ns/net").st_ino, pid)
-        except FileNotFoundError:
-            pass
-    return found
-
-
-def snapshot(lab, spaces):
-    return {inode: sockets_in(lab, pid) for inode, pid in spaces.items()}
-
-
-def of_portlid(sensor):
-    found = collections.defaultdict(set)
-    for item in sensor.get("ports")["items"]:
-        if item["address"] is None or (item["published"] and item["since"] is None):
-            continue  # no socket: a service nobody uses, a rule without a listener
-        found[item["netns"]].add((item["transport"], item["family"], item["address"], item["port"]))
-    return found
-
-
-def ephemeral_udp(listener):
-    return listener[0] == "udp" and listener[3] >= 32768
-
-
-def compare_once(lab, sensor):
-    """ss, then ports once what ss saw has had its second, then ss again."""
-    spaces = namespaces(lab)
-    before = snapshot(lab, spaces)
-    time.sleep(SETTLE)  # the promise is "within a second": what is asked is asked after it
-    ports = of_portlid(sensor)
-    after = snapshot(lab, spaces)
-    for inode in spaces:
-        if before[inode] is None or after[inode] is None:
-            continue
-        stable = {s for s in before[inode] & after[inode] if not ephemeral_udp(s)}
-        missing = stable - ports[inode]
-        assert not missing, f"netns {inode}: ss saw {missing} before and after, ports does not"
-        invented = {s for s in ports[inode] - (before[inode] | after[inode]) if not ephemeral_udp(s)}
-        # What opened and closed between the two looks of ss may rightly be there: ask again.
-        for ghost in invented:
-            until(f"ports drops {ghost} of netns {inode}, which ss never saw",
-                  lambda: ghost not in of_portlid(sensor)[inode] or
-                  ghost in (sockets_in(lab, spaces[inode]) or {ghost}), seconds=SETTLE)
 
 
 def churn(lab, sensor):
@@ -125,7 +51,7 @@ def churn(lab, sensor):
     moments = 0
     try:
         while any(w.is_alive() for w in workers) or moments < MOMENTS:
-            compare_once(lab, sensor)
+            compare_once(lab, sensor, SETTLE)
             moments += 1
             if moments >= MOMENTS and not any(w.is_alive() for w in workers):
                 break
@@ -135,7 +61,7 @@ def churn(lab, sensor):
             worker.join()
     assert not failures, failures[0]
     print(f"     {CONTAINERS} containers, {moments} comparisons", flush=True)
-    compare_once(lab, sensor)
+    compare_once(lab, sensor, SETTLE)
 
 
 def blinks(lab, sensor):

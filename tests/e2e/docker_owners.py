@@ -2,16 +2,14 @@
 """Owner-bound services with real containers and on the host: open after proof, closed in the kernel
 when the owner goes, with or without a daemon; refused binds; labels within their ceiling."""
 
-import contextlib
 import errno
 import json
 import os
 import shutil
 import sys
-import threading
 
 from harness import bare
-from harness.clients import no_reach, reach, tcp
+from harness.clients import handshakes, no_reach, reach
 from harness.engine import MANNERS
 from harness.foreign import denies_bind
 from harness.lab import HOST4, HOST6, Lab
@@ -130,9 +128,9 @@ class Rows:
         """A second daemon: what was proven stays open all the while, what was not stays closed."""
         self.sensor.command += ["--docker", f"unix://{self.lab.directory}/hostile.sock", "--docker",
                                 f"unix://{SOCKET}"]
-        with self.probe((8081, 9002)) as answers:
+        with handshakes(self.cli, (HOST4, 8081), (HOST4, 9002)) as tried:
             self.sensor.start()
-        assert answers and set(answers) == {"open"}, answers
+        assert tried and {one.answer for one in tried} == {"open"}, tried
         until("the impostor is told", lambda: [
             e for e in self.host.told_of(9001) if e["holder"]["pid"] == impostors[0].pid])
         assert closed(self.cli, (9001,), (8080,))
@@ -142,23 +140,6 @@ class Rows:
         self.servers[9001] = self.host.server(9001, cgroup=self.host.unit)
         self.host.opens(8080)
         self.host.opens(9001)
-
-    @contextlib.contextmanager
-    def probe(self, ports):
-        """Handshakes with all of `ports` while the block runs; the answers."""
-        answers, stop = [], threading.Event()
-
-        def ask():
-            while not stop.is_set():
-                answers.extend(tcp(self.cli, HOST4, port, timeout=0.9) for port in ports)
-                stop.wait(0.02)
-        worker = threading.Thread(target=ask)
-        worker.start()
-        try:
-            yield answers
-        finally:
-            stop.set()
-            worker.join()
 
     def binds(self):
         """binds refuse: EPERM and an event for what no rule allows; nothing else is touched"""
@@ -261,7 +242,7 @@ class Rows:
         self.lab.docker("rm", "-f", *self.lab.docker("ps", "-aq").split())
         for port in (8070, 8071):
             self.lab.container(f"always-{port}", "--restart", "always", "-p", f"{port}:80")
-        with self.probe((8070, 8071)) as answers:
+        with handshakes(self.cli, (HOST4, 8070), (HOST4, 8071)) as tried:
             for _ in range(STORM):
                 self.lab.restart_dockerd()
                 until("ports is right", lambda: all(
@@ -269,7 +250,7 @@ class Rows:
                     f"always-{port}" for port in (8070, 8071)
                     for item in self.sensor.ports(port=port, host_netns=True) or [{"holder": None}]),
                     seconds=3)
-        assert answers and set(answers) == {"timeout"}, set(answers)
+        assert tried and {one.answer for one in tried} == {"timeout"}, tried
 
     def hostile_engine(self):
         """a second engine hangs, babbles, floods and lies from O07 on: it moves no port and no verdict"""

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What peers do: handshakes, datagrams, DNS, downloads, sessions."""
 
+import collections
 import concurrent.futures
+import contextlib
 import random
 import select
 import socket
 import struct
+import threading
 import time
 
 from .wait import PATIENCE, until
@@ -136,6 +139,29 @@ class Session:
 
     def close(self):
         self.socket.close()
+
+
+Try = collections.namedtuple("Try", "at address port answer")
+
+
+@contextlib.contextmanager
+def handshakes(ns, *targets):
+    """Handshakes with all of `targets` (address, port) in turn while the block runs; a list of Try that grows."""
+    tried, stop = [], threading.Event()
+
+    def ask():
+        while not stop.is_set():
+            for target in targets:
+                at = time.monotonic()
+                tried.append(Try(at, *target, tcp(ns, *target, timeout=0.9)))
+            stop.wait(0.02)
+    worker = threading.Thread(target=ask)
+    worker.start()
+    try:
+        yield tried
+    finally:
+        stop.set()
+        worker.join()
 
 
 def wait_http(ns, address, port):

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The lab of scripts/lab, from Python."""
 
+import collections
 import os
 import pathlib
 import signal
 import subprocess
 import sys
+import threading
 
 from .netns import Namespace
 from .wait import until
@@ -129,6 +131,8 @@ class Lab:
         line = child.stderr.readline()
         if line != "ready\n":
             raise AssertionError(f"echo server on {host} {ports}: {line}{child.stderr.read()}")
+        # It says each peer; in a pipe that nobody empties it would stop.
+        threading.Thread(target=collections.deque, args=(child.stderr, 0), daemon=True).start()
         return child
 
     def end(self, child):

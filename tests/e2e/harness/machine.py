@@ -8,6 +8,7 @@ import subprocess
 
 from .kernel_objects import left_objects
 from .portlid import seen_objects
+from .wait import until
 
 
 def _output(*command):
@@ -75,3 +76,11 @@ def differences(before, after):
         lines += [f"{topic}: left behind: {x}" for x in new if x not in old]
         lines += [f"{topic}: gone: {x}" for x in old if x not in new]
     return lines
+
+
+def as_found(before, lab):
+    """Fails with what is not; the kernel frees objects some time after the last one who held them."""
+    try:
+        until("the machine is as it was", lambda: not differences(before, snapshot(lab)))
+    except AssertionError as error:
+        raise AssertionError("\n".join(differences(before, snapshot(lab)))) from error

@@ -2,7 +2,9 @@
 """Single packets from a lab host, and what the sensor's counters made of them."""
 
 import pathlib
+import struct
 import sys
+import time
 
 from .lab import CLI2_4, CLI2_6, HOST4, HOST6
 
@@ -19,6 +21,33 @@ def syn_from_cli2(ctx, port, source_port, version=4):
                   frames.ipv6(source, destination, frames.TCP, segment))
         kind = frames.ETH_IPV4 if version == 4 else frames.ETH_IPV6
         wire.send(frames.ethernet(host.mac, wire.mac, packet, kind))
+
+
+def mac_of(ns):
+    with frames.Wire(ns) as wire:
+        return wire.mac
+
+
+def syns(lab, count, source_port_of, burst=0, mac=None):
+    """One SYN for each number below `count`, from what `source_port_of` says of it; addresses and ports are put
+    into one template, and what they change in the sums is taken back from the identification and the sequence
+    number. A pause after each `burst`: what a queue on the way has no room for would not arrive. `mac`: the host's,
+    when it may have no eth0 to ask."""
+    with frames.Wire(lab.ns["cli2"]) as wire:
+        segment = frames.tcp(CLI2_4, HOST4, 40000, 5432)
+        frame = bytearray(frames.ethernet(mac or mac_of(lab.ns["host"]), wire.mac,
+                                          frames.ipv4(CLI2_4, HOST4, frames.TCP, segment)))
+        own = sum(struct.unpack_from("!HH", frame, 26))
+        for number in range(count):
+            (high, low), port = source_port_of(number)
+            struct.pack_into("!HH", frame, 26, high, low)
+            struct.pack_into("!H", frame, 36, port)
+            more = own - high - low
+            struct.pack_into("!H", frame, 18, (1 + more) % 65535)
+            struct.pack_into("!H", frame, 40, (1 + more + 5432 - port) % 65535)
+            wire.send(frame)
+            if burst and number % burst == burst - 1:
+                time.sleep(0.001)
 
 
 def counted(ctx, before, reason, at_least):

@@ -129,7 +129,18 @@ class Portlid:
     def log(self):
         return self.log_path.read_text(errors="replace")[-4000:] if self.log_path.exists() else ""
 
-    # Policy
+    # Configuration and policy
+
+    def configure(self, text):
+        """`text` as portlid.yaml, in place of --events; before the start."""
+        path = self.directory / "portlid.yaml"
+        path.write_text(text)
+        path.chmod(0o600)
+        at = self.command.index("--events")
+        self.command[at:at + 2] = ["--config", path]
+
+    def keep_state_at(self, directory):
+        self.command[self.command.index("--state-dir") + 1] = directory
 
     def write_policy(self, text):
         fresh = self.policy_path.with_suffix(".new")

@@ -6,6 +6,7 @@ a batch that a busy interpreter stretches would say nothing about one instant.""
 import multiprocessing
 import random
 import socket
+import struct
 import threading
 import time
 
@@ -15,6 +16,7 @@ from .wait import until
 
 SYN_ACK = frames.SYN | frames.ACK
 SO_RCVBUFFORCE = 33
+SOL_PACKET, PACKET_STATISTICS = 263, 6
 MOST_BATCHES = 1 << 18
 _fork = multiprocessing.get_context("fork")
 
@@ -34,7 +36,9 @@ class Prober:
         self.first_sequence = random.getrandbits(32)
         self.count = _fork.Value("L", 0)
         self.stretched = _fork.Array("B", MOST_BATCHES, lock=False)
+        self.sent_at = _fork.Array("d", MOST_BATCHES, lock=False)  # time.monotonic()
         self.running = _fork.Value("b", 1)
+        self.overlooked = 0  # frames that our own socket had no room for; known at the end
         self.answers = {}  # (batch, position in ports) -> TCP flags of the first answer
         self.sender = _fork.Process(target=self._send)
         self.receiver = threading.Thread(target=self._receive)
@@ -54,6 +58,8 @@ class Prober:
         self.running.value = 0
         self.sender.join()
         self.receiver.join()
+        statistics = self.watch.socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)
+        self.overlooked = struct.unpack("=II", statistics)[1]
         self.wire.close()
         self.watch.close()
 
@@ -74,7 +80,7 @@ class Prober:
         while self.running.value and self.count.value < MOST_BATCHES:
             number = self.count.value
             batch = [self._frame(number, position) for position in range(len(self.ports))]
-            started = time.monotonic()
+            started = self.sent_at[number] = time.monotonic()
             for frame in batch:
                 self.wire.send(frame)
             self.stretched[number] = time.monotonic() - started > self.instant
