@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must hold: at every quiet moment, and over the whole run. Each judge says what it counted, so that a run
+in which nothing was asked is no proof."""
+
+import datetime
+import time
+
+from harness.inventory import compare_once
+from harness.lab import HOST6
+from harness.prober import SYN_ACK
+from harness.record import account, gaps
+from harness.wait import until
+
+from .traffic import Binds
+from .wire import HOOKS
+from .world import AWAY, DEAF, ENGINELESS, OPEN, REPAIR_SECONDS, UNFILTERED, UNWIRED
+
+SLACK = 0.2  # between a bind and its record, and from one clock to the other
+
+
+def ailments(world):
+    """What is not as it has to be, in words."""
+    status = world.sensor.get("status")
+    found = [f"{h['name']} {h['state']}" for h in status["hooks"] if h["state"] not in ("attached", "unavailable")]
+    eth0 = [i for i in status["interfaces"] if i["name"] == "eth0"]
+    if [(i["mode"], i["egress"]) for i in eth0] != [("enforce", True)]:
+        found.append(f"eth0: {eth0}")
+    if not status["ready"] or status["mode"]["effective"] != "enforce":
+        found.append(f"mode {status['mode']}")
+    pins = [p.rsplit("/", 1)[-1] for p in world.sensor.pins()]
+    for hook in HOOKS:
+        if hook not in pins:
+            found.append(f"{hook} has no pin")
+    if eth0 and not {f"{eth0[0]['ifindex']}_{kind}" for kind in ("xdp", "tcx_in")} & set(pins):
+        found.append(f"ingress has no pin: {pins}")
+    return found
+
+
+def quiet(world, policy_hash):
+    """Two seconds after the last fault: healthy, the policy in force, ports as ss has it."""
+    begun = time.monotonic()
+    try:
+        until("the sensor is whole again", lambda: not ailments(world), seconds=REPAIR_SECONDS)
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {ailments(world)}") from error
+    whole = time.monotonic() - begun
+    now = world.sensor.get("status")["policy"]
+    assert now == policy_hash, f"policy {now} is in force, not {policy_hash}"
+    compare_once(world.lab, world.sensor, REPAIR_SECONDS)
+    world.say(f"quiet: whole after {whole:.2f} s, ports equals ss")
+
+
+def no_leak(world, prober, tries):
+    """no SYN to a closed port was answered, but where root had taken the program off the wire"""
+    leaks = [(prober.sent_at[batch], prober.ports[position]) for batch, position in prober.answers if position]
+    leaks += [(one.at, f"[{HOST6}]:{one.port}") for one in tries if one.answer != "timeout" and one.port != OPEN]
+    bad = [(f"{at - world.started:.3f} s", port) for at, port in sorted(leaks, key=lambda leak: leak[0])
+           if not world.excuses.cover((UNFILTERED,), at)]
+    world.say(f"{prober.sent * 3} SYNs to closed ports and {len(tries)} by IPv6: {len(leaks) - len(bad)} passed "
+              f"while nothing filtered, {len(bad)} else")
+    assert not bad, f"{len(bad)} SYNs to closed ports were answered: {bad[:10]}"
+
+
+def allowed(world, prober):
+    """the allowed port answered every SYN, but where there was no wire"""
+    silent = [prober.sent_at[batch] for batch in range(prober.sent)
+              if prober.answers.get((batch, 0)) != SYN_ACK]
+    bad = [f"{at - world.started:.3f} s" for at in silent if not world.excuses.cover((UNWIRED,), at)]
+    world.say(f"{prober.sent} SYNs to the open port: {len(silent) - len(bad)} unanswered without a wire, "
+              f"{len(bad)} else")
+    assert prober.overlooked == 0, "the prober's own socket overflowed: nothing is known"
+    assert not bad, f"{len(bad)} SYNs to the open port got no answer: {bad[:10]}"
+
+
+def replies(world, talkers):
+    """every question outward got its answer, but where there was no wire, or no container to ask"""
+    bad = []
+    for talker in talkers:
+        whats = (UNWIRED, ENGINELESS) if "container" in talker.name else (UNWIRED,)
+        lost = [loss for loss in talker.losses if not world.excuses.cover(whats, loss.begin, loss.end)]
+        world.say(f"{talker.name}: {talker.answered} answers, {len(talker.losses) - len(lost)} lost by our own "
+                  f"doing, {len(lost)} else")
+        assert talker.answered > 50, f"{talker.name} hardly talked"
+        if lost:
+            bad.append(f"{talker.name}: " + ", ".join(f"{one.begin - world.started:.3f} s" for one in lost[:5]))
+    assert not bad, "replies were lost:\n" + "\n".join(bad)
+
+
+def record(world, binds):
+    """every number has arrived or is named by a gap, and so is every bind"""
+    holes, named = until("what is missing is named", lambda: accounted(world), seconds=30, pause=0.5)
+    events, made = world.sensor.events(), binds.made()
+    missing = made.keys() - Binds.told(events)
+    unseen = {n for n in missing if world.excuses.cover((DEAF,), made[n])}
+    spans = spans_of_gaps(world, events)
+    lost = sorted(n for n in missing - unseen if not any(first <= made[n] <= last for first, last in spans))
+    world.say(f"{len(events)} events, {holes} numbers missing, {named} named; {len(made)} binds, "
+              f"{len(missing)} not told: {len(unseen)} while a hook was away, {len(lost)} without a gap")
+    world.say(f"{len(spans)} gaps name {sum(g['count'] for g in gaps(events))} records")
+    assert len(missing - unseen) <= sum(g["count"] for g in gaps(events)), "gaps name less than is missing"
+    assert not lost, f"binds are lost without a gap: {[(n, f'{made[n] - world.started:.3f} s') for n in lost]}"
+
+
+def accounted(world):
+    _, holes, named = account(world.sensor.events(), "local")
+    if named > holes:
+        raise AssertionError(f"gaps name {named}, but {holes} are missing")
+    return (holes, named) if holes == named else None
+
+
+def spans_of_gaps(world, events):
+    """[(first, last)] of time.monotonic() in which gaps say that something was lost. What a start finds may have
+    been lost at any time since the daemon before it was gone."""
+    wall = time.time() - time.monotonic()
+    away = [(first, last) for what, first, last in world.excuses.spans if what == AWAY]
+    spans = []
+    for event in events:
+        if event["kind"] == "sensor.gap":
+            since, told = (datetime.datetime.fromisoformat(text).timestamp() - wall
+                           for text in (event["gap"]["since"], event["time"]))
+            spans.append((min([since - SLACK] + [first for first, last in away if first <= since <= last]), told))
+    return spans
