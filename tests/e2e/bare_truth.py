@@ -124,7 +124,7 @@ def handed_over(lab, sensor, code, port, exe):
     try:
         item = until("ports shows who holds it now", lambda: next(
             (i for i in sensor.ports(port=port, host_netns=True)
-             if i["holder"] and i["holder"]["pid"] == heir), None), seconds=8)
+             if i["holder"] and i["holder"]["pid"] == heir), None), QUICK)
         assert item["binder"] and item["binder"]["pid"] == child.pid, item
         assert exe in item["holder"]["exe"], item
     finally:

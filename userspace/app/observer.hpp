@@ -28,8 +28,11 @@ public:
     void record(const event::SocketRecord& record);
     // Every socket of every network namespace; what the table did not know is corrected.
     void sweep();
-    // Something is known to be open that only a sweep can name.
-    [[nodiscard]] bool wants_sweep() const { return table_.wants_sweep(); }
+    // Each second: true when something is known that only a sweep can name.
+    [[nodiscard]] bool wants_sweep() {
+        table_.look_at_holders();
+        return table_.wants_sweep();
+    }
     void set_engines(EngineSnapshots engines);
     void set_nat(std::shared_ptr<const nat::Rules> rules);
     // Policy, interfaces or UFW may have changed.

@@ -173,7 +173,7 @@ void Running::every_second() {
     const auto now = sensor->lost_records();
     emitter->report_gaps(now);
     sweep_if_lost(now);
-    // A port chosen after listen() is told within a second.
+    // A port chosen after listen(), a descriptor given away: told within a second.
     if (observer->wants_sweep()) sweep();
     rollout->tick();
     binds->update();

@@ -132,18 +132,25 @@ std::vector<std::uint32_t> ProcRoot::pids() const {
     return ProcDir(root_).numbers();
 }
 
-std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> ProcRoot::socket_holders() const {
-    std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> holders;
+std::unordered_map<std::uint64_t, std::vector<Descriptor>> ProcRoot::socket_holders() const {
+    std::unordered_map<std::uint64_t, std::vector<Descriptor>> holders;
     for (const auto pid : pids()) {
         const ProcDir descriptors(root_ / std::to_string(pid) / "fd");
         for (const auto fd : descriptors.numbers()) {
             const auto inode = inode_in(descriptors.link(std::to_string(fd).c_str()), "socket:[");
             if (inode == 0) continue;
-            auto& pids_of = holders[inode];
-            if (pids_of.empty() || pids_of.back() != pid) pids_of.push_back(pid);
+            auto& known = holders[inode];
+            if (known.empty() || known.back().pid != pid) known.push_back({pid, fd});
         }
     }
     return holders;
+}
+
+bool ProcRoot::holds(const Descriptor& descriptor, std::uint64_t inode) const {
+    std::error_code gone;
+    const auto link = std::filesystem::read_symlink(
+        root_ / std::to_string(descriptor.pid) / "fd" / std::to_string(descriptor.fd), gone);
+    return !gone && inode_in(link.native(), "socket:[") == inode;
 }
 
 std::unordered_map<std::uint32_t, std::uint32_t> ProcRoot::network_namespaces() const {

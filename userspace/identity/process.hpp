@@ -30,6 +30,12 @@ struct Process {
     bool operator==(const Process&) const = default;
 };
 
+struct Descriptor {
+    std::uint32_t pid = 0;
+    std::uint32_t fd = 0;
+    bool operator==(const Descriptor&) const = default;
+};
+
 class ProcRoot {
 public:
     explicit ProcRoot(std::filesystem::path root = "/proc") : root_(std::move(root)) {}
@@ -38,10 +44,11 @@ public:
     [[nodiscard]] std::optional<Process> read(std::uint32_t pid) const;
     // Ascending.
     [[nodiscard]] std::vector<std::uint32_t> pids() const;
-    // Socket inode -> pids that hold a descriptor of it, ascending; one pass over all fd
-    // directories.
-    [[nodiscard]] std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> socket_holders()
-        const;
+    // Socket inode -> who holds it, by pid, ascending, each with one descriptor; one pass over all
+    // fd directories.
+    [[nodiscard]] std::unordered_map<std::uint64_t, std::vector<Descriptor>> socket_holders() const;
+    // It is a descriptor of that socket, now. One system call.
+    [[nodiscard]] bool holds(const Descriptor& descriptor, std::uint64_t inode) const;
     // Network namespace inode -> the lowest pid inside it.
     [[nodiscard]] std::unordered_map<std::uint32_t, std::uint32_t> network_namespaces() const;
 

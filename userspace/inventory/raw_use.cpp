@@ -18,11 +18,11 @@ std::vector<RawUse> raw_uses(const std::filesystem::path& proc) {
             kinds.emplace(socket.inode, socket.kind);
     if (kinds.empty()) return {};
     std::set<std::tuple<std::string, std::string, std::string>> found;
-    for (const auto& [inode, pids] : root.socket_holders()) {
+    for (const auto& [inode, holders] : root.socket_holders()) {
         const auto kind = kinds.find(inode);
         if (kind == kinds.end()) continue;
-        for (const auto pid : pids) {
-            const auto process = root.read(pid);
+        for (const auto& holder : holders) {
+            const auto process = root.read(holder.pid);
             if (process && !process->container_id.empty())
                 found.emplace(process->container_id, kind->second, process->exe);
         }

@@ -77,6 +77,7 @@ bool ListenerTable::record_listener(const event::SocketRecord& record) {
     const bool client = is_ephemeral_udp(record.socket) && record.socket.requested_port.value == 0;
     entry->reported = listener.socket.port.value != 0 && !client;
     wants_sweep_ = wants_sweep_ || listener.socket.port.value == 0;
+    unswept_ = unswept_ || (entry->reported && listener.inode == 0);
     return entry->reported;
 }
 

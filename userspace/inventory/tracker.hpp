@@ -58,7 +58,11 @@ public:
     // All of them, ordered by cookie; an MPTCP listener's inner TCP socket is left out.
     [[nodiscard]] std::vector<Listener> listeners() const;
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
-    // Somebody listens on a port that only a sweep can tell (listen() without bind()).
+    // No record tells that a holder gave its descriptor away and closed it. Looks whether they still
+    // have theirs, some at a call (all of them where they are few), in turn; to be called each
+    // second.
+    void look_at_holders();
+    // Only a sweep can tell a port (listen() without bind()), or who holds a socket now.
     [[nodiscard]] bool wants_sweep() const { return wants_sweep_; }
     // How often a listener found no room.
     [[nodiscard]] std::uint64_t overflowed() const { return overflowed_; }
@@ -67,9 +71,11 @@ private:
     struct Entry {
         Listener listener;
         BootTime heard;        // the last record or sweep that showed it
+        std::uint32_t fd = 0;  // the holder's descriptor, once a sweep told the inode
         bool reported = true;  // false: a UDP client's port, or a port not known yet
     };
     using HolderCache = std::unordered_map<std::uint32_t, HolderPtr>;
+    using Holders = std::vector<identity::Descriptor>;
 
     bool on_bind(const event::SocketRecord& record);
     bool on_listen(const event::SocketRecord& record);
@@ -85,8 +91,8 @@ private:
     bool add(const SweptSocket& swept, BootTime started);
     bool remove_unseen(const SweepResult& sweep);
     bool refresh_holders();
-    bool refresh_holder(Listener& listener, const std::vector<std::uint32_t>& pids,
-                        HolderCache& cache);
+    bool refresh_holder(Listener& listener, const Holders& holders, HolderCache& cache);
+    [[nodiscard]] bool holder_lost(const Entry& entry) const;
     // The same object for equal holders, so that each is kept once.
     [[nodiscard]] HolderPtr share(Holder holder);
     [[nodiscard]] Entry* place(std::uint64_t cookie);
@@ -103,6 +109,8 @@ private:
     std::deque<std::uint64_t> closed_order_;
     bool swept_before_ = false;
     bool wants_sweep_ = false;
+    bool unswept_ = false;     // a listener whose inode nobody knows yet
+    std::size_t looked_ = 0;  // bucket of `entries_`
     std::uint64_t overflowed_ = 0;
 };
 

@@ -7,6 +7,14 @@
 
 namespace portlid::inventory {
 
+namespace {
+
+constexpr std::size_t kLooks = 128;  // 0.3 ms
+constexpr std::size_t kFew = 1000;   // listeners: a sweep is cheap enough for every second
+const std::vector<identity::Descriptor> kNobody;
+
+}  // namespace
+
 bool ListenerTable::apply(const SweepResult& sweep) {
     bool changed = false;
     for (const auto& swept : sweep.sockets) {
@@ -19,7 +27,7 @@ bool ListenerTable::apply(const SweepResult& sweep) {
     changed = remove_unseen(sweep) || changed;
     changed = refresh_holders() || changed;
     swept_before_ = true;
-    wants_sweep_ = false;
+    wants_sweep_ = unswept_ = false;
     return changed;
 }
 
@@ -84,18 +92,37 @@ bool ListenerTable::refresh_holders() {
     bool changed = false;
     for (auto& [cookie, entry] : entries_) {
         if (entry.listener.inode == 0) continue;
-        const auto pids = holders.find(entry.listener.inode);
-        const bool moved = refresh_holder(
-            entry.listener, pids == holders.end() ? std::vector<std::uint32_t>() : pids->second,
-            cache);
+        const auto found = holders.find(entry.listener.inode);
+        const auto& these = found == holders.end() ? kNobody : found->second;
+        const bool moved = refresh_holder(entry.listener, these, cache);
+        for (const auto& one : these)
+            if (entry.listener.holder && one.pid == entry.listener.holder->process.pid)
+                entry.fd = one.fd;
         changed = changed || (moved && entry.reported);
     }
     return changed;
 }
 
+bool ListenerTable::holder_lost(const Entry& entry) const {
+    const auto& listener = entry.listener;
+    if (!entry.reported || listener.inode == 0 || !listener.holder) return false;
+    return !proc_.holds({listener.holder->process.pid, entry.fd}, listener.inode);
+}
+
+void ListenerTable::look_at_holders() {
+    wants_sweep_ = wants_sweep_ || (unswept_ && entries_.size() <= kFew);
+    const auto buckets = entries_.bucket_count();
+    std::size_t looks = 0;
+    for (std::size_t i = 0; i < buckets && looks < kLooks && !wants_sweep_; ++i) {
+        const auto bucket = ++looked_ % buckets;
+        for (auto at = entries_.cbegin(bucket); at != entries_.cend(bucket); ++at, ++looks)
+            wants_sweep_ = wants_sweep_ || holder_lost(at->second);
+    }
+}
+
 // Keeps the holder that still has a descriptor, else takes the lowest pid. Who held it before is
 // its binder from then on.
-bool ListenerTable::refresh_holder(Listener& listener, const std::vector<std::uint32_t>& pids,
+bool ListenerTable::refresh_holder(Listener& listener, const Holders& holders,
                                    HolderCache& cache) {
     const auto look_up = [&](std::uint32_t pid) {
         const auto [at, fresh] = cache.try_emplace(pid);
@@ -104,10 +131,10 @@ bool ListenerTable::refresh_holder(Listener& listener, const std::vector<std::ui
         return at->second;
     };
     HolderPtr now;
-    if (listener.holder &&
-        std::binary_search(pids.begin(), pids.end(), listener.holder->process.pid))
-        now = look_up(listener.holder->process.pid);
-    for (auto pid = pids.begin(); !now && pid != pids.end(); ++pid) now = look_up(*pid);
+    const auto pid = listener.holder ? listener.holder->process.pid : 0;
+    if (std::ranges::any_of(holders, [&](const auto& one) { return one.pid == pid; }))
+        now = look_up(pid);
+    for (auto one = holders.begin(); !now && one != holders.end(); ++one) now = look_up(one->pid);
     if (!now && listener.holder && holder_lives(listener)) return false;
     const bool same = now && listener.holder && same_process(*now, *listener.holder);
     if (same) {

@@ -75,8 +75,8 @@ TEST(RecordedProc, ClaimsNoContainerWhenHierarchiesDisagree) {
 
 TEST(RecordedProc, MapsSocketInodesToEveryHolderOnce) {
     const auto holders = ProcRoot(kRecorded).socket_holders();
-    EXPECT_EQ(holders.at(5001), (std::vector<std::uint32_t>{8079}));
-    EXPECT_EQ(holders.at(5002), (std::vector<std::uint32_t>{812, 9001}));
+    EXPECT_EQ(holders.at(5001), (std::vector<Descriptor>{{8079, 2}}));
+    EXPECT_EQ(holders.at(5002), (std::vector<Descriptor>{{812, 1}, {9001, 0}}));
     EXPECT_EQ(holders.size(), 2U);
 }
 
@@ -128,7 +128,12 @@ TEST(ProcRoot, FindsTheHolderOfASocketByInode) {
     ASSERT_EQ(::fstat(socket.get(), &facts), 0);
     const auto holders = ProcRoot().socket_holders();
     ASSERT_TRUE(holders.contains(facts.st_ino));
-    EXPECT_EQ(holders.at(facts.st_ino).front(), static_cast<std::uint32_t>(::getpid()));
+        const Descriptor mine{static_cast<std::uint32_t>(::getpid()),
+                          static_cast<std::uint32_t>(socket.get())};
+    EXPECT_EQ(holders.at(facts.st_ino).front(), mine);
+    EXPECT_TRUE(ProcRoot().holds(mine, facts.st_ino));
+    EXPECT_FALSE(ProcRoot().holds(mine, facts.st_ino + 1));
+    EXPECT_FALSE(ProcRoot().holds({mine.pid, 9999}, facts.st_ino));
 }
 
 TEST(ProcRoot, WalksTenThousandDescriptorsInWellUnderASecond) {

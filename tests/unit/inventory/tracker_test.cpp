@@ -269,6 +269,40 @@ TEST_F(Table, ASweepFollowsADescriptorToItsNewHolder) {
     EXPECT_FALSE(table_.apply(sweep(12, {swept(1, 80, 5001)})));
 }
 
+TEST_F(Table, AHolderThatClosedItsDescriptorIsNoticedWithoutASweep) {
+    table_.apply(sweep(9, {}));
+    table_.apply(record(EVENT_listen, 1, 80, 10));
+    table_.look_at_holders();
+    EXPECT_TRUE(table_.wants_sweep()) << "nobody knows its inode";
+    table_.apply(sweep(11, {swept(1, 80, 5001)}));
+    table_.look_at_holders();
+    EXPECT_FALSE(table_.wants_sweep());
+    proc_.add(70, "httpd", 700);  // lives on, without it
+    proc_.add(90, "heir", 900, {5001});
+    table_.look_at_holders();
+    EXPECT_TRUE(table_.wants_sweep());
+    table_.apply(sweep(12, {swept(1, 80, 5001)}));
+    EXPECT_EQ(table_.find(1)->holder->process.pid, 90U);
+    table_.look_at_holders();
+    EXPECT_FALSE(table_.wants_sweep());
+}
+
+TEST_F(Table, OfManyListenersSomeAreLookedAtInTurnAndNoneIsLeftOut) {
+    std::vector<SweptSocket> all;
+    std::vector<std::uint64_t> inodes;
+    for (std::uint16_t i = 1; i <= 1000; ++i) {
+        all.push_back(swept(i, i, 5000U + i));
+        inodes.push_back(5000U + i);
+    }
+    proc_.add(70, "httpd", 700, inodes);
+    table_.apply(sweep(10, all));
+    inodes[499] = 1;  // given away
+    proc_.add(70, "httpd", 700, inodes);
+    unsigned seconds = 0;
+    while (!table_.wants_sweep() && seconds < 100) table_.look_at_holders(), ++seconds;
+    EXPECT_LE(seconds, 20U);
+}
+
 TEST_F(Table, AHolderThatStillHoldsStaysTheHolder) {
     table_.apply(record(EVENT_listen, 1, 80, 10));
     proc_.add(60, "parent", 600, {5001});
