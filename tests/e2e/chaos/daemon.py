@@ -102,9 +102,11 @@ class LyingPins(Daemon):
     def do(self):
         self.sensor.kill()
         links = self.links()
+        # Another fault may just have removed one.
+        original = [hook for hook in ("bind4", "listen") if (self.lab.host_file(links) / hook).exists()]
         self.made = [f"{links}/{name}" for name in LIARS]
         for pin in self.made:
-            self.pin("link", f"{links}/{self.dice.choice(('bind4', 'listen'))}", pin)
+            self.pin("link", f"{links}/{self.dice.choice(original)}", pin)
 
     def links(self):
         return f"{self.sensor.bpffs}/{next(p for p in self.sensor.pins() if p.endswith('/links'))}"
