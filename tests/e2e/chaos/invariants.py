@@ -16,6 +16,8 @@ from .wire import HOOKS
 from .world import AWAY, DEAF, ENGINELESS, OPEN, REPAIR_SECONDS, UNFILTERED, UNWIRED
 
 SLACK = 0.2  # between a bind and its record, and from one clock to the other
+NEAR = 10  # events
+UNTOLD = 2.0  # seconds: a ring's losses are told once a second, under load later
 
 
 def ailments(world):
@@ -98,13 +100,16 @@ def record(world, binds):
     events, made = world.sensor.events(), binds.made()
     missing = made.keys() - Binds.told(events)
     unseen = {n for n in missing if world.excuses.cover((DEAF,), made[n])}
-    spans = spans_of_gaps(world, events)
+    spans = spans_of_losses(world, events)
     lost = sorted(n for n in missing - unseen if not any(first <= made[n] <= last for first, last in spans))
-    world.say(f"{len(events)} events, {holes} numbers missing, {named} named; {len(made)} binds, "
-              f"{len(missing)} not told: {len(unseen)} while a hook was away, {len(lost)} without a gap")
-    world.say(f"{len(spans)} gaps name {sum(g['count'] for g in gaps(events))} records")
+    world.say(f"{len(events)} events, {holes} numbers missing, {named} named; {len(made)} binds, {len(missing)} not "
+              f"told: {len(unseen)} while a hook was away, {len(lost)} without a gap")
+    for gap in gaps(events):
+        world.say(f"  gap: {gap['count']} by {gap['cause']} since {gap['since']}")
     assert len(missing - unseen) <= sum(g["count"] for g in gaps(events)), "gaps name less than is missing"
-    assert not lost, f"binds are lost without a gap: {[(n, f'{made[n] - world.started:.3f} s') for n in lost]}"
+    known = [f"{first - world.started:.3f} to {last - world.started:.3f} s" for first, last in spans]
+    at = [f"{made[n] - world.started:.3f} s" for n in lost]
+    assert not lost, f"{len(lost)} binds are lost without a gap: {at[:20]}; known losses: {known}"
 
 
 def accounted(world):
@@ -114,15 +119,31 @@ def accounted(world):
     return (holes, named) if holes == named else None
 
 
-def spans_of_gaps(world, events):
-    """[(first, last)] of time.monotonic() in which gaps say that something was lost. What a start finds may have
-    been lost at any time since the daemon before it was gone."""
+def moment(text, wall):
+    return datetime.datetime.fromisoformat(text).timestamp() - wall
+
+
+def spans_of_losses(world, events):
+    """[(first, last)] of time.monotonic() in which something is known to be lost: in a ring, as gaps say, or after
+    it had a number, as the numbers say (all of which gaps name, see accounted())."""
     wall = time.time() - time.monotonic()
-    away = [(first, last) for what, first, last in world.excuses.spans if what == AWAY]
+    return ring_spans(world, events, wall) + number_spans(events, wall)
+
+
+def ring_spans(world, events, wall):
+    """A start says `since` of itself for what it finds, which is what the daemon before it had not told yet."""
+    away = [(first - UNTOLD, last) for what, first, last in world.excuses.spans if what == AWAY]
     spans = []
     for event in events:
-        if event["kind"] == "sensor.gap":
-            since, told = (datetime.datetime.fromisoformat(text).timestamp() - wall
-                           for text in (event["gap"]["since"], event["time"]))
-            spans.append((min([since - SLACK] + [first for first, last in away if first <= since <= last]), told))
+        if event["kind"] == "sensor.gap" and event["gap"]["cause"] == "ring":
+            since = moment(event["gap"]["since"], wall)
+            spans.append((min([since - SLACK] + [first for first, last in away if first <= since <= last]),
+                          moment(event["time"], wall)))
     return spans
+
+
+def number_spans(events, wall):
+    """Around each hole in the numbers: records of one reading of the rings stand in no order of time."""
+    numbered = sorted({e["seq"]: moment(e["time"], wall) for e in events}.items())
+    return [(min(at for _, at in numbered[max(0, n - NEAR):n]), max(at for _, at in numbered[n:n + NEAR]))
+            for n in range(1, len(numbered)) if numbered[n][0] - numbered[n - 1][0] > 1]
