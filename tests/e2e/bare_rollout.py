@@ -3,6 +3,7 @@
 lock-out guard. Deadlines hold with the daemon dead; what was changed survives a restart."""
 
 import json
+import pathlib
 import signal
 import sys
 
@@ -59,6 +60,23 @@ def confirmed(lab):
         assert sensor.policy_path.with_name("policy.yaml.previous").read_text() == old
         refusal(sensor, "confirm", code=1)
         assert reach(lab.ns["cli"], HOST4, WEB)
+
+
+def changed_in_the_window(lab):
+    """What is confirmed is what was applied: a file that was changed or removed meanwhile is not."""
+    with Portlid(lab, policy("enforce"), docker=False) as sensor:
+        file = new_file(sensor, policy("enforce", f"{WEB}/tcp"))
+        answer(sensor, "apply", file, "--confirm-within", "1h")
+        before = sensor.policy_path.read_text()
+        applied = pathlib.Path(file).read_text()
+        pathlib.Path(file).write_text("nonsense: true\n")
+        assert "not any more what was applied" in refusal(sensor, "confirm", code=1)
+        pathlib.Path(file).unlink()
+        assert "portlid apply" in refusal(sensor, "confirm", code=1)
+        assert sensor.policy_path.read_text() == before
+        pathlib.Path(file).write_text(applied)
+        answer(sensor, "confirm")
+        assert sensor.policy_path.read_text() == applied
 
 
 def killed_in_the_window(lab):
@@ -185,6 +203,10 @@ def bans(lab):
         assert listed["hits"] > 0 and listed["reason"] == "test", listed
         sensor.wait_event("ban.expired", lambda e: e["kind"] == "ban.expired", seconds=6)
         assert reach(cli, HOST4, 22)
+        answer(sensor, "ban", CLI4, "--for", "1h", "--reason", "one")
+        answer(sensor, "ban", CLI4, "--for", "1s", "--reason", "two")
+        listed = answer(sensor, "bans")["items"][0]
+        assert listed["remaining_s"] > 3500 and listed["reason"] == "one", listed
         answer(sensor, "ban", CLI4, "--for", "0")
     with Portlid(lab, policy("enforce"), docker=False, like=sensor) as after:
         assert no_reach(cli, HOST4, 22), "the ban did not survive a detach"
@@ -198,7 +220,14 @@ def guarded(lab):
     with Portlid(lab, policy("enforce"), docker=False) as sensor:
         session = Session(lab.ns["cli"], HOST4, 22)
         said = refusal(sensor, "apply", new_file(sensor, cut), code=1)
-        assert "SSH session" in said and "failsafe" in said, said
+        assert "SSH session" in said and "failsafe" in said and "\\u" not in said, said
+        # What covers the cut for a while and then ends hides nothing.
+        for cover in (("mode", "monitor", "--for", "1h"), ("allow", "22/tcp", "--for", "2h")):
+            answer(sensor, *cover)
+            said = refusal(sensor, "apply", new_file(sensor, cut), code=1)
+            assert "SSH session" in said and "from 20" in said, said
+        answer(sensor, "allow", "22/tcp", "--end")
+        answer(sensor, "mode", "policy")
         sensor.write_policy(cut)
         before = sensor.get("status")["generation"]
         sensor.process.send_signal(signal.SIGHUP)
@@ -210,6 +239,7 @@ def guarded(lab):
 
 
 ROWS = (("V01", "apply with a window, confirmed", confirmed),
+        ("V09", "a file changed inside the window is not confirmed", changed_in_the_window),
         ("V02", "the daemon killed inside the window: the old policy is back", killed_in_the_window),
         ("V03", "rollback, and a start that does not load the refused text", rolled_back),
         ("V04", "a policy whose own tests fail is not applied", own_tests),

@@ -97,6 +97,12 @@ bool PolicyStore::follow(BootTime now) {
     return moved;
 }
 
+const StageSpec& PolicyStore::in_force_at(BootTime when) const {
+    const auto last = std::prev(live_.end());
+    return *std::find_if(live_.begin(), last,
+                         [&](const auto& stage) { return *stage.until > when; });
+}
+
 std::vector<const policy::Policy*> PolicyStore::staged() const {
     std::vector<const policy::Policy*> all;
     for (const auto& live : live_) all.push_back(&live.policy);

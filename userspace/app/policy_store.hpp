@@ -63,6 +63,8 @@ public:
     bool follow(BootTime now);
 
     [[nodiscard]] const policy::Policy& model() const { return live_.front().policy; }
+    // What is in force at `when` if nobody touches anything until then.
+    [[nodiscard]] const StageSpec& in_force_at(BootTime when) const;
     // The one in force and what is published to follow it.
     [[nodiscard]] std::vector<const policy::Policy*> staged() const;
     [[nodiscard]] const policy::CompiledPolicy& compiled() const { return *live_.front().compiled; }

@@ -273,7 +273,7 @@ Result<> Rollout::take(Candidate candidate, const Change& change,
     auto laid = confirm_within ? lay(confirmed_, &candidate, deadline, overlays)
                                : lay(candidate, nullptr, {}, overlays);
     if (!laid) return pass_on(laid.error());
-    if (auto safe = guard(laid->stages.front(), change); !safe) return safe;
+    if (auto safe = guard_all(*laid, change); !safe) return safe;
     if (auto done = put(std::move(*laid)); !done) return done;
     // In force: only now is anything written down.
     store_->accept(candidate.text_hash);
@@ -306,7 +306,7 @@ Result<> Rollout::take_overlays(rollout::Overlays overlays, const Change& change
     const auto deadline = state.pending ? state.pending->deadline : BootTime{};
     auto laid = lay(confirmed_, pending_ ? &*pending_ : nullptr, deadline, overlays);
     if (!laid) return pass_on(laid.error());
-    if (auto safe = guard(laid->stages.front(), change); !safe) return safe;
+    if (auto safe = guard_all(*laid, change); !safe) return safe;
     if (auto done = put(std::move(*laid)); !done) return done;
     if (!state.pending) confirmed_number_ = policies_.generation();
     state.overlays = std::move(overlays);

@@ -81,10 +81,12 @@ private:
     [[nodiscard]] Answer change_set(const control::Request& request);
     [[nodiscard]] Answer ban(const control::Request& request);
     [[nodiscard]] Answer unban(const control::Request& request);
+    [[nodiscard]] rollout::Until keep_ban(rollout::KeptBan fresh);
 
     [[nodiscard]] Result<> refuse_while_pending() const;
     [[nodiscard]] bool mode_waits() const;
     [[nodiscard]] Result<> guard(const StageSpec& stage, const Change& change) const;
+    [[nodiscard]] Result<> guard_all(const Laid& laid, const Change& change) const;
     [[nodiscard]] Result<> take(Candidate candidate, const Change& change,
                                 const rollout::Length& confirm_within, rollout::Overlays overlays);
     [[nodiscard]] Result<> take_overlays(rollout::Overlays overlays, const Change& change);
@@ -114,8 +116,9 @@ private:
     void take_expired_bans();
     void set_rescue(Rescue rescue);
     void look_for_rescue();
-    [[nodiscard]] Result<> install(const std::filesystem::path& from);
-    [[nodiscard]] Result<> check_installable(const Candidate& candidate) const;
+    [[nodiscard]] Result<std::string> installable(const std::filesystem::path& from,
+                                                  const std::string& text_hash) const;
+    [[nodiscard]] Result<> install(const std::string& text);
     [[nodiscard]] Result<Candidate> kept(std::uint64_t number) const;
     [[nodiscard]] Result<Candidate> file_or_last_good();
     [[nodiscard]] Result<bool> lift(const Cidr& source);

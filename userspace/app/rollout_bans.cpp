@@ -76,6 +76,16 @@ Json Rollout::bans() const {
     return {{"schema", "portlid.bans/v1"}, {"items", std::move(items)}};
 }
 
+// Of two bans of one source the longer one stays, whoever asked for the other; when it ends.
+rollout::Until Rollout::keep_ban(rollout::KeptBan fresh) {
+    auto& kept = store_->state().bans;
+    const auto old = std::find_if(kept.begin(), kept.end(),
+                                  [&](const auto& one) { return one.source == fresh.source; });
+    if (old == kept.end()) return kept.emplace_back(std::move(fresh)).until;
+    if (old->until && (!fresh.until || *fresh.until >= *old->until)) *old = std::move(fresh);
+    return old->until;
+}
+
 Rollout::Answer Rollout::ban(const control::Request& request) {
     const auto parsed = rollout::parse_ban(request.body);
     if (!parsed) return pass_on(parsed.error());
@@ -100,11 +110,9 @@ Rollout::Answer Rollout::ban(const control::Request& request) {
     const auto banned =
         sensor_->bans().add(source, length.count() == 0 ? std::nullopt : std::optional(length));
     if (!banned) return pass_on(banned.error());
-    auto& kept = store_->state().bans;
-    std::erase_if(kept, [&](const auto& one) { return one.source == source; });
-    kept.push_back({source, until_of(length), parsed->reason, wall_now(), author_of(request)});
+    const auto until =
+        keep_ban({source, until_of(length), parsed->reason, wall_now(), author_of(request)});
     save();
-    const auto until = kept.back().until;
     emitter_->emit(
         event::Kind::BanAdded,
         event::ban_body(emitter_->origin(),

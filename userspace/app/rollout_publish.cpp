@@ -6,6 +6,7 @@
 #include "app/lifelines.hpp"
 #include "app/rollout.hpp"
 #include "app/sessions.hpp"
+#include "base/rfc3339.hpp"
 #include "rollout/guard.hpp"
 
 namespace portlid::app {
@@ -83,6 +84,20 @@ Result<> Rollout::guard(const StageSpec& stage, const Change& change) const {
     if (cuts.empty()) return {};
     return fail("this would lock you out: " + rollout::to_string(cuts),
                 "add the rule, or --force if you have another way in");
+}
+
+// What follows by itself counts too: an opening that ends must not take the way in with it, unless
+// it would do so at that instant without this change as well.
+Result<> Rollout::guard_all(const Laid& laid, const Change& change) const {
+    if (auto safe = guard(laid.stages.front(), change); !safe) return safe;
+    for (std::size_t i = 1; i < laid.stages.size(); ++i) {
+        const auto begins = *laid.stages[i - 1].until;
+        auto safe = guard(laid.stages[i], change);
+        if (safe || !guard(policies_.in_force_at(begins), change)) continue;
+        return fail("from " + to_rfc3339(to_wall(begins)) + " on " + safe.error().message,
+                    safe.error().hint);
+    }
+    return {};
 }
 
 }  // namespace portlid::app

@@ -121,23 +121,26 @@ Json Rollout::result_json() const {
             {"pending", pending_json()}};
 }
 
-// Its text will be read from the --policy file's place: includes and set files must mean the same.
-Result<> Rollout::check_installable(const Candidate& candidate) const {
-    if (candidate.file == policies_.file()) return {};
-    const auto text = read_file(candidate.file, kPolicyBytes);
-    if (!text) return pass_on(text.error());
+// The text of `from`, to be read from the --policy file's place; empty: it is that file. It must be
+// what was judged, and includes and set files must mean the same there.
+Result<std::string> Rollout::installable(const fs::path& from, const std::string& text_hash) const {
+    if (from.empty() || from == policies_.file()) return std::string();
+    const auto again = "portlid apply " + from.string();
+    auto text = read_file(from, kPolicyBytes);
+    if (!text) return fail(text.error().message + ", but it is what was applied", again);
     const auto there = policy::load_text(*text, policies_.file().filename().string(),
                                          policies_.file().parent_path());
-    if (there.ok() && there.text_hash == candidate.text_hash) return {};
-    return fail(candidate.file.string() + " means something else at " + policies_.file().string() +
+    if (there.ok() && there.text_hash == text_hash) return text;
+    const auto here = policies_.read(from);
+    if (!here || here->text_hash != text_hash)
+        return fail(from.string() + " is not any more what was applied", again);
+    return fail(from.string() + " means something else at " + policies_.file().string() +
                     " (it includes files or sets beside it)",
                 "copy all of it there and run portlid apply", ExitCode::PolicyInvalid);
 }
 
-Result<> Rollout::install(const fs::path& from) {
-    if (from.empty() || from == policies_.file()) return {};
-    const auto text = read_file(from, kPolicyBytes);
-    if (!text) return pass_on(text.error());
+Result<> Rollout::install(const std::string& text) {
+    if (text.empty()) return {};
     if (const auto old = read_file(policies_.file(), kPolicyBytes)) {
         auto previous = policies_.file();
         previous += ".previous";
@@ -147,7 +150,7 @@ Result<> Rollout::install(const fs::path& from) {
     std::error_code absent;
     const auto known = fs::status(policies_.file(), absent).permissions();
     const auto readers = absent ? 0600U : static_cast<unsigned>(known) & 0644U;
-    return write_file_atomically(policies_.file(), *text, readers | 0600U);
+    return write_file_atomically(policies_.file(), text, readers | 0600U);
 }
 
 Rollout::Answer Rollout::apply(const control::Request& request) {
@@ -159,14 +162,15 @@ Rollout::Answer Rollout::apply(const control::Request& request) {
     if (!candidate) return pass_on(candidate.error());
     if (auto passed = policy::check_own_tests(candidate->policy); !passed)
         return pass_on(passed.error());
-    if (auto movable = check_installable(*candidate); !movable) return pass_on(movable.error());
+    const auto text = installable(file, candidate->text_hash);
+    if (!text) return pass_on(text.error());
     const Change change{"apply", author_of(request), parsed->force,
                         caller_ssh(request, parsed->ssh_connection), 0};
     auto taken =
         take(std::move(*candidate), change, parsed->confirm_within, store_->state().overlays);
     if (!taken) return pass_on(taken.error());
     if (!parsed->confirm_within)
-        if (auto installed = install(file); !installed)
+        if (auto installed = install(*text); !installed)
             return pass_on(installed.error(), "the policy is in force, but not written to " +
                                                   policies_.file().string());
     return result_json();
@@ -188,7 +192,9 @@ Rollout::Answer Rollout::confirm(const control::Request& request) {
         return fail("too late: the policy before is in force again", "portlid apply");
     const auto number = policies_.generation();
     if (state.pending) {
-        if (auto installed = install(state.pending->file); !installed)
+        const auto text = installable(state.pending->file, state.pending->text_hash);
+        if (!text) return pass_on(text.error(), "not confirmed");
+        if (auto installed = install(*text); !installed)
             return pass_on(installed.error(), "not confirmed");
     }
     auto& candidate = pending_ ? *pending_ : confirmed_;

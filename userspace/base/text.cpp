@@ -118,6 +118,13 @@ bool glob_match(std::string_view pattern, std::string_view text) {
     return p == pattern.size();
 }
 
+std::string printable_lines(std::string_view untrusted, std::size_t limit_bytes) {
+    std::string text;
+    for (const auto line : split(untrusted.substr(0, limit_bytes), '\n'))
+        text += (text.empty() ? "" : "\n") + printable(line, limit_bytes);
+    return text;
+}
+
 std::string_view trim(std::string_view text) {
     const auto first = text.find_first_not_of(" \t\r");
     if (first == std::string_view::npos) return {};

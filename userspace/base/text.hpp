@@ -14,6 +14,9 @@ namespace portlid {
 // \u00XX (controls, bidi) or U+FFFD (invalid bytes). At most `limit_bytes`, cut on a character.
 [[nodiscard]] std::string printable(std::string_view untrusted, std::size_t limit_bytes = 4096);
 
+// The same for text of several lines: its line breaks stay.
+[[nodiscard]] std::string printable_lines(std::string_view untrusted, std::size_t limit_bytes);
+
 // The bytes of a fixed-size char array up to its first NUL.
 template <std::size_t N>
 [[nodiscard]] std::string_view fixed_text(const char (&array)[N]) {

@@ -126,7 +126,7 @@ Error error_of(long status, const std::string& answer) {
     if (!body.is_object() || !body.contains("error") || !body["error"].is_object()) return error;
     const auto& told = body["error"];
     if (told.contains("message") && told["message"].is_string())
-        error.message = printable(told["message"].get<std::string>());
+        error.message = printable_lines(told["message"].get<std::string>(), 65536);
     if (told.contains("hint") && told["hint"].is_string())
         error.hint = printable(told["hint"].get<std::string>());
     if (told.contains("exit_code") && told["exit_code"].is_number_integer()) {

@@ -42,7 +42,7 @@ Route wrong_method(std::string_view path, const char* right) {
 
 Response error_response(unsigned status, const Error& error) {
     const nlohmann::ordered_json body = {{"error",
-                                          {{"message", printable(error.message, 65536)},
+                                          {{"message", printable_lines(error.message, 65536)},
                                            {"hint", printable(error.hint)},
                                            {"exit_code", static_cast<int>(error.code)}}}};
     return {status, body.dump() + "\n"};

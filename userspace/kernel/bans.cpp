@@ -109,7 +109,9 @@ Result<> Bans::add(const Cidr& source, std::optional<std::chrono::nanoseconds> l
     const auto now = boot_now();
     const auto [entry, fresh] = table_.emplace(key, ban{0, 0, 0, now.ns});
     const auto before = entry->second.own_deadline_boot_ns;
-    entry->second.own_deadline_boot_ns = deadline_after(length, now);
+    if (before <= now.ns) entry->second.since_boot_ns = now.ns;  // it had ended
+    entry->second.own_deadline_boot_ns =
+        std::max<std::uint64_t>(before, deadline_after(length, now));
     auto done = write_size(table_.size());
     if (done) done = write(key, entry->second);
     if (done) return refresh_below(key);

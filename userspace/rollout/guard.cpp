@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "event/decode.hpp"
+#include "policy/source_samples.hpp"
 
 namespace portlid::rollout {
 
@@ -33,13 +34,25 @@ IpAddress any_own(const GuardInput& input, Family family) {
     return IpAddress::any(family);
 }
 
-bool gets_in(const GuardInput& input, const Cidr& who) {
-    const auto local = any_own(input, who.address.family());
+bool gets_in(const GuardInput& input, const IpAddress& who) {
+    const auto local = any_own(input, who.family());
     return std::any_of(input.zones.begin(), input.zones.end(), [&](unsigned zone) {
         return std::any_of(input.ssh_ports.begin(), input.ssh_ports.end(), [&](HostPort port) {
-            return ask(input, zone, who.address, local, port).verdict != VERDICT_drop;
+            return ask(input, zone, who, local, port).verdict != VERDICT_drop;
         });
     });
+}
+
+// An address of `who` that does not get in: one of each kind that the policy tells apart is asked.
+std::optional<IpAddress> left_out(const GuardInput& input, const Cidr& who) {
+    auto alone = *input.policy;
+    alone.management = {who};
+    alone.management_text = {who.to_string()};
+    if (!gets_in(input, who.address)) return who.address;
+    for (const auto& sample : policy::source_samples(alone, input.tables->own))
+        for (const auto& address : {sample.v4, sample.v6})
+            if (address && who.contains(*address) && !gets_in(input, *address)) return address;
+    return std::nullopt;
 }
 
 bool has_family(const GuardInput& input, Family family) {
@@ -75,10 +88,15 @@ std::vector<Cut> guard(const GuardInput& input) {
     }
     if (input.ssh_ports.empty() || input.zones.empty()) return cuts;
     for (const auto& who : input.policy->management) {
-        if (!has_family(input, who.address.family()) || gets_in(input, who)) continue;
-        cuts.push_back({fmt::format("management {} to ssh (port {})", who.to_string(),
-                                    input.ssh_ports.front().value),
-                        saving_rule(who.to_string(), input.ssh_ports.front())});
+        if (!has_family(input, who.address.family())) continue;
+        const auto address = left_out(input, who);
+        if (!address) continue;
+        const auto name = who.to_string() == address->to_string()
+                              ? who.to_string()
+                              : who.to_string() + ", as " + address->to_string() + ",";
+        cuts.push_back(
+            {fmt::format("management {} to ssh (port {})", name, input.ssh_ports.front().value),
+             saving_rule(who.to_string(), input.ssh_ports.front())});
     }
     return cuts;
 }

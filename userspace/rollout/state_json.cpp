@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // State <-> JSON. The reader is strict: a file that somebody edited wrongly is refused by name,
 // never half understood.
+#include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "rollout/state.hpp"
@@ -113,10 +115,14 @@ StateJson generation_json(const Generation& entry) {
 
 struct Reader {
     bool same_boot = false;
+    std::int64_t saved_unix_ns = std::numeric_limits<std::int64_t>::min();
 
+    // After a reboot by the wall clock, which may be wrong until somebody sets it: behind, it must
+    // not make anything last longer than it had left when it was saved.
     [[nodiscard]] BootTime instant(const StateJson& json) const {
         if (same_boot) return {json.at("boot_ns").get<std::uint64_t>()};
-        const auto left = json.at("unix_ns").get<std::int64_t>() - unix_ns(wall_now());
+        const auto left =
+            json.at("unix_ns").get<std::int64_t>() - std::max(saved_unix_ns, unix_ns(wall_now()));
         const auto now = boot_now().ns;
         if (left <= 0) return {1};  // has ended
         return {now + static_cast<std::uint64_t>(left)};
@@ -224,7 +230,10 @@ struct Reader {
 State read_state(const StateJson& json, const std::string& boot) {
     if (json.at("version").get<int>() != kVersion)
         throw StateJson::other_error::create(501, "another version", &json);
-    const Reader reader{json.at("boot_id").get<std::string>() == boot};
+    Reader reader{json.at("boot_id").get<std::string>() == boot};
+    // Not in what earlier versions wrote.
+    if (const auto saved = json.find("saved_unix_ns"); saved != json.end())
+        reader.saved_unix_ns = saved->get<std::int64_t>();
     State state;
     state.last_number = json.at("last_number").get<std::uint64_t>();
     state.refused = json.at("refused").get<std::vector<std::string>>();
@@ -253,6 +262,7 @@ std::string to_json(const State& state, const std::string& boot) {
                    {"deadline", until_json(state.pending->deadline)}};
     const StateJson json = {{"version", kVersion},
                             {"boot_id", boot},
+                            {"saved_unix_ns", unix_ns(wall_now())},
                             {"last_number", state.last_number},
                             {"history", list_json(state.history, generation_json)},
                             {"refused", state.refused},

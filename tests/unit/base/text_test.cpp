@@ -90,6 +90,11 @@ TEST(Split, KeepsEmptyPieces) {
     EXPECT_THAT(split("", ','), testing::ElementsAre(""));
 }
 
+TEST(PrintableLines, KeepsLineBreaksAndNothingElse) {
+    EXPECT_EQ(printable_lines("a\n  b\x1b[31m\n\r", 100), "a\n  b\\u001b[31m\n\\u000d");
+    EXPECT_EQ(printable_lines("ab\ncd", 4), "ab\nc");
+}
+
 TEST(Trim, TakesOnlyWhatIsAtTheEnds) {
     EXPECT_EQ(trim(" \ta b\r"), "a b");
     EXPECT_EQ(trim(" \t\r"), "");

@@ -70,12 +70,12 @@ TEST(ControlClient, SaysWithExitCode4ThatItMayNot) {
 TEST(ControlClient, KeepsMessageHintAndExitCodeOfAnErrorAnswer) {
     const TemporaryDirectory directory;
     ScriptedApi api;
-    api.answer = error_response(409, Error{"line\nbreak", "do this", ExitCode::PolicyInvalid, 0});
+    api.answer = error_response(409, Error{"line\nbreak\x1b[31m", "do this", ExitCode::PolicyInvalid, 0});
     const RunningServer server(directory.path(), api);
     const auto body = Client(directory.socket()).get("/v1/ports");
     ASSERT_FALSE(body);
     EXPECT_EQ(body.error().code, ExitCode::PolicyInvalid);
-    EXPECT_EQ(body.error().message.find('\n'), std::string::npos);
+    EXPECT_EQ(body.error().message, "line\nbreak\\u001b[31m");
     EXPECT_EQ(body.error().hint, "do this");
 }
 

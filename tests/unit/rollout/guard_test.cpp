@@ -65,5 +65,22 @@ TEST(Guard, ManagementMustGetIn) {
     EXPECT_THAT(cuts[0].what, HasSubstr("management 198.51.100.0/24"));
 }
 
+TEST(Guard, AllOfManagementMustGetInNotItsFirstAddressOnly) {
+    const auto cuts_of = [](const std::string& from) {
+        const Host host(
+            "management: [192.0.2.0/24]\n"
+            "services: [ { name: ssh, ports: [22/tcp], from: [" +
+            from + "] } ]\n");
+        auto input = host.input("192.0.2.1");
+        input.sessions.clear();
+        return guard(input);
+    };
+    EXPECT_TRUE(cuts_of("192.0.2.0/24").empty());
+    EXPECT_TRUE(cuts_of("192.0.2.0/25, 192.0.2.128/25").empty());
+    const auto cuts = cuts_of("192.0.2.0/30");
+    ASSERT_EQ(cuts.size(), 1U);
+    EXPECT_THAT(cuts[0].what, HasSubstr("management 192.0.2.0/24, as 192.0.2."));
+}
+
 }  // namespace
 }  // namespace portlid::rollout
