@@ -2,6 +2,7 @@
 // `portlid import KIND [FILE]` and `portlid policy export KIND FILE`.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.hpp"
@@ -23,7 +24,9 @@ constexpr const char* kImportExamples =
     "  portlid import compose compose.yaml > my.yaml      published ports, with their owners\n"
     "\n"
     "The policy goes to stdout, in monitor mode, each line with where it came from. What cannot\n"
-    "be said in a policy stays closed and is listed on stderr and at the end of the policy.";
+    "be said in a policy stays closed and is listed on stderr and at the end of the policy; a "
+    "rule\n"
+    "that only closes something and cannot be said is listed there as not closed.";
 constexpr const char* kExportExamples =
     "  portlid policy export ufw my.yaml          ufw commands\n"
     "  portlid policy export aws-sg my.yaml       IpPermissions for the aws command line\n"
@@ -66,7 +69,13 @@ Result<ExitCode> import(Context& context, const ImportFlags& flags) {
     const auto imported = policy::render(*draft);
     if (!imported) return pass_on(imported.error(), "import " + flags.kind);
     context.console.out(imported->yaml);
-    context.console.message(summary(imported->unmapped, "not imported, and therefore closed"));
+    auto closed = imported->unmapped;
+    const auto open = std::stable_partition(
+        closed.begin(), closed.end(), [](const policy::Unmapped& one) { return !one.stays_open; });
+    const std::vector<policy::Unmapped> not_closed(open, closed.end());
+    closed.erase(open, closed.end());
+    context.console.message(summary(closed, "not imported, and therefore closed"));
+    context.console.message(summary(not_closed, "not imported, and NOT closed by this policy"));
     context.console.message("portlid: next: portlid policy check, then portlid policy test\n");
     return context.done();
 }

@@ -26,13 +26,13 @@ public:
     void write(const std::string& name, const std::string& text) { directory_.write(name, text); }
     void rules(const std::string& v4, const std::string& v6 = "") {
         write("ufw/user.rules", tuples(v4));
-        write("ufw/user6.rules", tuples(v6));
+        write("ufw/user6.rules", tuples(v6, "ufw6"));
     }
-    static std::string tuples(const std::string& lines) {
+    static std::string tuples(const std::string& lines, const std::string& ufw = "ufw") {
         std::istringstream in(lines);
         std::string out = "*filter\n### RULES ###\n";
         for (std::string line; std::getline(in, line);)
-            out += "\n### tuple ### " + line + "\n-A ufw-user-input -j WHATEVER\n";
+            out += "\n### tuple ### " + line + "\n-A " + ufw + "-user-input -j WHATEVER\n";
         return out;
     }
     Imported import() {

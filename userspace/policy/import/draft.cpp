@@ -94,10 +94,12 @@ std::string service_text(const DraftService& service, std::set<std::string>& tak
     return out;
 }
 
-std::string unmapped_comments(const std::vector<Unmapped>& unmapped) {
-    if (unmapped.empty()) return "";
-    std::string out = "\n# Not imported, and therefore closed:\n";
+std::string unmapped_comments(const std::vector<Unmapped>& unmapped, bool stay_open,
+                              const char* heading) {
+    std::string out;
     for (const auto& one : unmapped) {
+        if (one.stays_open != stay_open) continue;
+        if (out.empty()) out = fmt::format("\n# {}:\n", heading);
         out += comment(fmt::format("{}: {}", one.where, one.text));
         out += comment("    " + one.why);
     }
@@ -127,7 +129,9 @@ std::string yaml_of(const Draft& draft) {
     out += fmt::format("\nicmp: {{ ping: {} }}\n", draft.ping ? "allow" : "drop");
     if (!draft.protocols.empty())
         out += "protocols: " + list(draft.protocols, protocol_text) + "\n";
-    return out + implied_comments(draft.implied) + unmapped_comments(draft.unmapped);
+    return out + implied_comments(draft.implied) +
+           unmapped_comments(draft.unmapped, true, "Not imported, and NOT closed by this policy") +
+           unmapped_comments(draft.unmapped, false, "Not imported, and therefore closed");
 }
 
 }  // namespace

@@ -29,11 +29,13 @@ struct DraftZone {
     bool catch_all = false;
 };
 
-// Something that stays closed because a policy cannot say it or we did not understand it.
+// Something that stays closed because a policy cannot say it or we did not understand it; or a
+// closing that we cannot take over, which `why` then says.
 struct Unmapped {
     std::string where;  // "user.rules:12"
     std::string text;   // as written there
     std::string why;
+    bool stays_open = false;  // it only closes: nothing here closes it instead
 };
 
 struct Draft {

@@ -192,13 +192,39 @@ private:
         return true;
     }
 
+    // An earlier rule denies all that this one is about.
+    bool settled(const MatchRule& rule) const {
+        return std::any_of(rules_.data(), &rule, [&](const MatchRule& by) {
+            return by.action == MatchRule::Action::Deny && by.every_protocol &&
+                   by.source.bits <= rule.source.bits && by.source.contains(rule.source.address) &&
+                   (by.interface.empty() || by.interface == rule.interface) &&
+                   destinations(by.destination, rule.destination) == Cut::Exact;
+        });
+    }
+
+    // Told once of the rule's two families.
+    void tell_other_protocols(const MatchRule& rule, bool opened) {
+        const Unmapped told{rule.where, rule.text,
+                            fmt::format("{}; other IP protocols stay closed",
+                                        opened ? "opened for tcp and udp"
+                                               : "rules before it decide about tcp and udp")};
+        const auto same = [&](const Unmapped& one) {
+            return one.where == told.where && one.text == told.text && one.why == told.why;
+        };
+        auto& list = draft_.unmapped;
+        if (std::none_of(list.begin(), list.end(), same)) list.push_back(told);
+    }
+
     void open(const MatchRule& rule, std::vector<Box> boxes) {
+        if (settled(rule)) return;
         const bool one_address =
             !rule.destination || rule.destination->bits == (is_v4(*rule.destination) ? 32 : 128);
         if (!one_address)
             return unmapped(rule, "a policy names single addresses of the host, not networks");
         for (std::size_t i = 0; i < decided_.size() && boxes.size() < kMaxBoxes; ++i)
             boxes = cut(rule, std::move(boxes), i);
+        if (rule.every_protocol && rule.action == MatchRule::Action::Allow)
+            tell_other_protocols(rule, !boxes.empty());
         if (boxes.empty()) return;  // never reached, or only by what others opened
         add_services(rule, boxes);
     }

@@ -24,6 +24,7 @@ struct MatchRule {
     std::string where;                // "user.rules:12"
     std::string text;                 // as written
     std::string name;                 // for the service; may be empty
+    bool every_protocol = false;      // all ports of tcp and udp, and every other IP protocol
 };
 
 inline constexpr std::size_t kMaxMatchRules = 4096;

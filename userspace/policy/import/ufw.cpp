@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "policy/import/importers.hpp"
+#include "policy/import/ufw_rows.hpp"
 #include "policy/import/ufw_rules.hpp"
 #include "policy/values.hpp"
 
@@ -34,11 +35,24 @@ bool has(std::string_view row, std::string_view part) {
     return row.find(part) != std::string_view::npos;
 }
 
-// What the shipped files accept by port: DHCP, mDNS, UPnP. The first is always let in, the others
-// are multicast, which is never judged as a service.
-bool shipped(std::string_view row) {
-    return has(row, "--dport 68 ") || has(row, "--dport 546 ") || has(row, "--dport 5353 ") ||
-           has(row, "--dport 1900 ");
+// Of ufw-docker's block: its own rows never ask who sends or on which interface.
+bool in_docker_block(const IptablesRow& row) {
+    const auto asks = [](const std::string& word) { return word == "-s" || word == "-i"; };
+    return (row.chain == "DOCKER-USER" || row.chain == "ufw-docker-logging-deny") &&
+           (row.target == "RETURN" || std::none_of(row.words.begin(), row.words.end(), asks));
+}
+
+bool about_input(const IptablesRow& row) {
+    return row.chain.find("forward") == std::string::npos && row.chain != "FORWARD" &&
+           row.chain != "DOCKER-USER";
+}
+
+// A row for the user's chains and what it says: by the chain, before or after UFW's own rules.
+enum class Stand : std::uint8_t { Before, After, Elsewhere };
+Stand stand_of(const IptablesRow& row, Family family) {
+    const std::string ufw = family == Family::IPv4 ? "ufw" : "ufw6";
+    if (row.chain == ufw + "-before-input") return Stand::Before;
+    return row.chain == ufw + "-after-input" ? Stand::After : Stand::Elsewhere;
 }
 
 class UfwDirectory {
@@ -51,13 +65,16 @@ public:
         const bool v6 = setting(defaults, "IPV6") != "no";
         if (setting(optional(directory_ / "ufw.conf"), "ENABLED") != "yes")
             draft_.notes.push_back("UFW is not enabled; its rules are imported all the same.");
+        for (const auto* name : {"before.rules", "after.rules"}) by_hand(name, Family::IPv4);
+        if (v6)
+            for (const auto* name : {"before6.rules", "after6.rules"}) by_hand(name, Family::IPv6);
+        add_ping(v6);
         if (auto done = rules_file("user.rules", Family::IPv4); !done) return pass_on(done.error());
         if (v6)
             if (auto done = rules_file("user6.rules", Family::IPv6); !done)
                 return pass_on(done.error());
+        rules_.insert(rules_.end(), after_.begin(), after_.end());
         add_default(setting(defaults, "DEFAULT_INPUT_POLICY"), v6);
-        for (const auto* name : {"before.rules", "after.rules", "before6.rules", "after6.rules"})
-            by_hand(name);
         add_protocols(v6);
         if (auto done = add_first_match(rules_, draft_); !done) return pass_on(done.error());
         return std::move(draft_);
@@ -90,36 +107,77 @@ private:
             rule.where = "default/ufw";
             rule.text = "DEFAULT_INPUT_POLICY=\"ACCEPT\"";
             rule.name = "default-accept";
+            rule.every_protocol = true;
             rules_.push_back(std::move(rule));
         }
-        draft_.unmapped.push_back({"default/ufw", "DEFAULT_INPUT_POLICY=\"ACCEPT\"",
-                                   "opened for tcp and udp; other IP protocols stay closed"});
     }
 
-    void by_hand(const std::string& name) {
+    // Tables other than `filter` have no rows of UFW's.
+    void by_hand(const std::string& name, Family family) {
         unsigned number = 0;
-        bool told = false;
+        bool docker = false;
+        bool filter = true;
         const auto text = optional(directory_ / name);
-        for (const auto row : split(text, '\n')) {
-            ++number;
-            const auto where = fmt::format("{}:{}", name, number);
-            if (name == "before.rules" && has(row, "ufw-before-input") &&
-                has(row, "echo-request") && has(row, "-j ACCEPT"))
-                draft_.ping = true;
-            if (has(row, "BEGIN UFW AND DOCKER")) {
-                told = true;
-                draft_.unmapped.push_back(
-                    {where, std::string(row),
-                     "ufw-docker's block: Portlid does its work by host port; the private networks "
-                     "that it lets in stay closed unless a service names them"});
+        for (const auto line : split(text, '\n')) {
+            const auto where = fmt::format("{}:{}", name, ++number);
+            if (line.starts_with('*')) filter = trim(line) == "*filter";
+            if (has(line, "END UFW AND DOCKER")) docker = false;
+            if (has(line, "BEGIN UFW AND DOCKER")) {
+                docker = true;
+                tell_docker(where, line);
             }
-            const bool opens = row.starts_with("-A ") && has(row, "-j ACCEPT") &&
-                               has(row, "dport") && has(row, "-input") && !shipped(row);
-            const bool docker = row.starts_with("-A DOCKER-USER") && !told;
-            if (opens || docker)
-                draft_.unmapped.push_back(
-                    {where, std::string(row), "a rule for iptables itself, not one of UFW's"});
+            const auto row = iptables_row(line);
+            if (row && !(docker && in_docker_block(*row)))
+                take_row(*row, where, family, filter ? stand_of(*row, family) : Stand::Elsewhere);
         }
+    }
+
+    void tell_docker(const std::string& where, std::string_view line) {
+        draft_.unmapped.push_back(
+            {where, std::string(line),
+             "ufw-docker's block: Portlid does its work by host port; the private networks "
+             "that it lets in stay closed unless a service names them"});
+    }
+
+    void take_row(const IptablesRow& row, const std::string& where, Family family, Stand stand) {
+        auto& pings = pings_[family == Family::IPv4 ? 0 : 1];
+        if (stand == Stand::Before && answers_pings(row, family)) pings.answered = true;
+        if (shipped_by_ufw(row) || about_output(row)) return;
+        const auto drop = drop_rule(row, family, where);
+        if (!drop || stand == Stand::Elsewhere) {
+            draft_.unmapped.push_back(unmapped_row(row, where));
+        } else {
+            (stand == Stand::Before ? rules_ : after_).push_back(*drop);
+            if (drop->source.bits != 0) return;  // `deny:` shuts pings out too
+            shut_ = shut_ || (stand == Stand::Before && drop->every_protocol);
+        }
+        note_pings(row, where, stand, pings);
+    }
+
+    // Whether a row closes pings need not be found out: where it may, they stay closed.
+    struct Pings {
+        bool answered = false;
+        std::string closed;  // by which row
+    };
+    static void note_pings(const IptablesRow& row, const std::string& where, Stand stand,
+                           Pings& pings) {
+        const bool other = row.protocol == "tcp" || row.protocol == "udp";
+        const bool late = row.appended && (pings.answered || stand == Stand::After);
+        if (may_close(row) && about_input(row) && !other && !late) pings.closed = where;
+    }
+
+    // `ping:` knows no family.
+    void add_ping(bool v6) {
+        for (const auto& pings : pings_)
+            if (!pings.closed.empty())
+                draft_.notes.push_back("ping: drop: " + pings.closed + " may close pings.");
+        draft_.ping = pings_[0].answered && pings_[0].closed.empty() && pings_[1].closed.empty();
+        const auto before6 = optional(directory_ / "before6.rules");
+        if (!v6 || !draft_.ping || pings_[1].answered || before6.empty()) return;
+        draft_.ping = false;
+        draft_.unmapped.push_back({"before.rules", "pings of IPv4",
+                                   "before6.rules does not answer pings, and `ping:` answers both "
+                                   "families or none"});
     }
 
     // Numbers that both families open; one that only one opens stays closed for both.
@@ -128,14 +186,16 @@ private:
             {"igmp", 2}, {"ipv6", 41}, {"gre", 47}, {"esp", 50}, {"ah", 51}};
         for (const auto& word : protocols_[0]) {
             const auto number = known.find(word);
-            const bool both = v6 && std::find(protocols_[1].begin(), protocols_[1].end(), word) !=
-                                        protocols_[1].end();
+            const bool both =
+                v6 && !shut_ &&
+                std::find(protocols_[1].begin(), protocols_[1].end(), word) != protocols_[1].end();
             if (number != known.end() && both)
                 draft_.protocols.push_back(number->second);
             else
                 draft_.unmapped.push_back(
                     {"user.rules", "protocol " + word,
-                     "`protocols:` opens both families, UFW only one: it stays closed"});
+                     shut_ ? "a rule of before.rules closes every protocol"
+                           : "`protocols:` opens both families, UFW only one: it stays closed"});
         }
         auto& numbers = draft_.protocols;
         std::sort(numbers.begin(), numbers.end());
@@ -145,6 +205,9 @@ private:
     fs::path directory_;
     Draft draft_;
     std::vector<MatchRule> rules_;
+    std::vector<MatchRule> after_;  // of the chain behind UFW's own rules
+    std::array<Pings, 2> pings_;
+    bool shut_ = false;                                  // one family or both, for every protocol
     std::array<std::vector<std::string>, 2> protocols_;  // 0 = IPv4, 1 = IPv6
 };
 

@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "policy/import/importers.hpp"
+#include "policy/import/ufw_rows.hpp"
 
 namespace portlid::policy {
 
@@ -22,10 +23,11 @@ public:
         : name_(name), family_(family), rules_(rules), protocols_(protocols), draft_(draft) {}
 
     void line(std::string_view row, unsigned number) {
-        if (!row.starts_with(kMark)) return;
+        where_ = fmt::format("{}:{}", name_, number);
+        if (!row.starts_with(kMark)) return by_hand(row);
+        own_ = true;
         row.remove_prefix(kMark.size());
         while (!row.empty() && (row.front() == ' ' || row.front() == '\t')) row.remove_prefix(1);
-        where_ = fmt::format("{}:{}", name_, number);
         text_ = row.substr(0, row.find(" comment="));
         const auto tuple = parse_tuple(row, family_);
         if (!tuple) return unmapped("not a rule that UFW would read either");
@@ -33,6 +35,22 @@ public:
     }
 
 private:
+    // UFW writes a tuple's rows for iptables below it, and an empty line. Others are somebody's
+    // own.
+    void by_hand(std::string_view line) {
+        const auto row = iptables_row(line);
+        own_ = own_ && row;
+        const std::string prefix = family_ == Family::IPv4 ? "ufw-user-" : "ufw6-user-";
+        if (!row || shipped_by_ufw(*row) || about_output(*row) || only_logs(*row) ||
+            (own_ && row->chain.starts_with(prefix)))
+            return;
+        const auto drop = drop_rule(*row, family_, where_);
+        if (!drop || row->chain != prefix + "input" || !row->appended)
+            return draft_.unmapped.push_back(unmapped_row(*row, where_));
+        if (drop->every_protocol) denied_.insert("any");
+        rules_.push_back(*drop);
+    }
+
     void unmapped(const std::string& why) { draft_.unmapped.push_back({where_, text_, why}); }
 
     void take(const UfwTuple& tuple) {
@@ -48,8 +66,6 @@ private:
         if (tuple.protocol == "any" && tuple.ports.empty() && tuple.action != "allow")
             denied_.insert(tuple.protocol);
         for (const auto protocol : {PortProtocol::Tcp, PortProtocol::Udp}) add(tuple, protocol);
-        if (tuple.protocol == "any" && tuple.ports.empty() && tuple.action == "allow")
-            unmapped("opened for tcp and udp; other IP protocols stay closed");
     }
 
     // A source port is chosen by the stranger; no policy here says it.
@@ -90,6 +106,8 @@ private:
         rule.where = where_;
         rule.text = text_;
         rule.name = tuple.app;
+        rule.every_protocol =
+            tuple.protocol == "any" && tuple.ports.empty() && tuple.any_source_port;
         const bool joins =
             !rules_.empty() && rules_.back().where == where_ && rules_.back().action == rule.action;
         if (joins)  // the udp half of a rule for both
@@ -105,6 +123,7 @@ private:
     std::vector<std::string>& protocols_;
     Draft& draft_;
     std::set<std::string> denied_;
+    bool own_ = false;  // the rows at hand are a tuple's
     std::string where_;
     std::string text_;
 };

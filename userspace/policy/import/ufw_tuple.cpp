@@ -9,8 +9,6 @@ namespace portlid::policy {
 
 namespace {
 
-using Ports = std::vector<std::pair<std::uint16_t, std::uint16_t>>;
-
 std::vector<std::string_view> words_of(std::string_view line) {
     std::vector<std::string_view> words;
     for (const auto word : split(line, ' '))
@@ -24,27 +22,6 @@ std::optional<std::uint16_t> tuple_port(std::string_view text) {
     if (error != std::errc() || stop != text.data() + text.size() || text.empty())
         return std::nullopt;
     return value;
-}
-
-std::optional<Ports> ports_of(std::string_view word) {
-    Ports ports;
-    if (word == "any") return ports;
-    for (const auto part : split(word, ',')) {
-        const auto colon = part.find(':');
-        const auto first = tuple_port(part.substr(0, colon));
-        const auto last =
-            colon == std::string_view::npos ? first : tuple_port(part.substr(colon + 1));
-        if (!first || !last || *first == 0 || *first > *last) return std::nullopt;
-        ports.emplace_back(*first, *last);
-    }
-    return ports;
-}
-
-std::optional<Cidr> network_of(std::string_view word, Family family) {
-    if (word == "any") return Cidr{IpAddress::any(family), 0};
-    const auto network = Cidr::parse(word, true);
-    if (!network || network->address.family() != family) return std::nullopt;
-    return network;
 }
 
 bool take_action(std::string_view word, UfwTuple& tuple) {
@@ -80,16 +57,37 @@ std::string app_name(std::string_view word) {
 
 }  // namespace
 
+std::optional<TuplePorts> tuple_ports(std::string_view word) {
+    TuplePorts ports;
+    if (word == "any") return ports;
+    for (const auto part : split(word, ',')) {
+        const auto colon = part.find(':');
+        const auto first = tuple_port(part.substr(0, colon));
+        const auto last =
+            colon == std::string_view::npos ? first : tuple_port(part.substr(colon + 1));
+        if (!first || !last || *first == 0 || *first > *last) return std::nullopt;
+        ports.emplace_back(*first, *last);
+    }
+    return ports;
+}
+
+std::optional<Cidr> tuple_network(std::string_view word, Family family) {
+    if (word == "any") return Cidr{IpAddress::any(family), 0};
+    const auto network = Cidr::parse(word, true);
+    if (!network || network->address.family() != family) return std::nullopt;
+    return network;
+}
+
 std::optional<UfwTuple> parse_tuple(std::string_view text, Family family) {
     const auto words = words_of(text.substr(0, text.find(" comment=")));
     if (words.size() < 6 || words.size() > 9) return std::nullopt;
     UfwTuple tuple;
     tuple.protocol = words[1];
-    const auto ports = ports_of(words[2]);
-    const auto destination = network_of(words[3], family);
-    const auto source = network_of(words[5], family);
+    const auto ports = tuple_ports(words[2]);
+    const auto destination = tuple_network(words[3], family);
+    const auto source = tuple_network(words[5], family);
     if (!take_action(words[0], tuple) || !ports || !destination || !source ||
-        (words[4] != "any" && !ports_of(words[4])))
+        (words[4] != "any" && !tuple_ports(words[4])))
         return std::nullopt;
     // Six and eight words are the format of old versions, without a direction.
     if (words.size() % 2 == 1 && !take_direction(words.back(), tuple)) return std::nullopt;
