@@ -10,7 +10,9 @@ What is excused, and nothing else, stands in chaos/world.py: where root took our
 new, a SYN may pass for the two seconds in which it has to be repaired, and so on.
 
 Left out: clock steps (time namespaces move CLOCK_MONOTONIC and CLOCK_BOOTTIME only, and a step of CLOCK_REALTIME
-would move the machine's); loss of power (scripts/vm-test does it)."""
+would move the machine's); loss of power (scripts/vm-test); an engine that lies, hangs or babbles (docker_owners.py);
+a disk that stalls (bare_outage.py); the pin of a map removed (the sensor watches the pins of links only; a start
+makes that map anew). Where there is no memory group of cgroup v1, the run says that OutOfMemory is left out."""
 
 import contextlib
 import os
