@@ -83,6 +83,31 @@ TEST_F(ImportAwsSg, OpensWhatTheGroupsOpenAndListsWhatOnlyAwsKnows) {
     EXPECT_NE(imported_.yaml.find("(the office)"), std::string::npos);
 }
 
+TEST_F(ImportAwsSg, OpensNoPortsThatItDoesNotName) {
+    for (const auto* ports : {"", R"("ToPort":22,)", R"("FromPort":22,)", R"("FromPort":null,)"}) {
+        const auto policy = read(
+            import_aws_sg,
+            directory_.write("sg.json",
+                             std::string(R"({"SecurityGroups":[{"IpPermissions":[{)") + ports +
+                                 R"("IpProtocol":"tcp","IpRanges":[{"CidrIp":"0.0.0.0/0"}]}]}]})"));
+        EXPECT_TRUE(policy.services.empty()) << ports;
+        EXPECT_TRUE(lists("those are no ports")) << ports;
+    }
+    const auto icmp = read(
+        import_aws_sg,
+        directory_.write("sg.json", R"({"SecurityGroups":[{"IpPermissions":[{"IpProtocol":"icmp",)"
+                                    R"("IpRanges":[{"CidrIp":"0.0.0.0/0"}]}]}]})"));
+    EXPECT_EQ(icmp.ping, Action::Drop);
+}
+
+TEST_F(ImportAwsSg, SaysThatSeveralGroupsWereMerged) {
+    (void)read(import_aws_sg, directory_.write("sg.json", kGroups));
+    EXPECT_EQ(imported_.yaml.find("were merged"), std::string::npos);
+    (void)read(import_aws_sg,
+               directory_.write("sg.json", R"({"SecurityGroups":[{"GroupId":"sg-1"},{}]})"));
+    EXPECT_NE(imported_.yaml.find("# The rules of 2 groups were merged"), std::string::npos);
+}
+
 TEST_F(ImportAwsSg, RefusesOtherJsonAndDeepJson) {
     for (const auto* text : {"", "[]", "{}", "{\"SecurityGroups\":3}", "{", "nonsense"})
         EXPECT_FALSE(import_aws_sg(directory_.write("x.json", text))) << text;
@@ -132,9 +157,26 @@ TEST_F(ImportCompose, ReadsBothNotationsOfPorts) {
     ASSERT_TRUE(port.published) << port.why;
     EXPECT_EQ(port.published->address, address("2001:db8::1"));
     EXPECT_EQ(to_string(port.published->host), "53/udp");
-    for (const auto* text : {"", ":", "a:b", "0:80", "65536:80", "90-80:1-2", "1.2.3:80:80",
-                             "80:80/sctp", "[::1:80:80", "::1:80:80"})
+    for (const auto* text :
+         {"", ":", "a:b", "0:80", "65536:80", "90-80:1-2", "1.2.3:80:80", "80:80/sctp",
+          "9106:80/tcp/udp", "80:", "80:x", "[::1:80:80", "::1:80:80"})
         EXPECT_FALSE(parse_compose_port(text).published) << text;
+}
+
+TEST_F(ImportCompose, MakesNoPatternOfAServicesName) {
+    const auto* const text = R"(services:
+  "*": { ports: ["9101:80"] }
+  "a?b": { ports: ["9102:80"] }
+  "a/b": { ports: ["9103:80"] }
+  plain: { ports: ["9104:80", "9106:80/tcp/udp"] }
+)";
+    const auto policy = read(import_compose, directory_.write("My Shop.d/compose.yaml", text));
+    ASSERT_EQ(policy.services.size(), 1U) << imported_.yaml;
+    EXPECT_EQ(policy.services[0].owner->matches.at("compose"), "myshopd/plain");
+    EXPECT_EQ(imported_.unmapped.size(), 4U);
+    const auto odd =
+        read(import_compose, directory_.write("x/compose.yaml", "name: '*'\n" + std::string(text)));
+    EXPECT_TRUE(odd.services.empty());
 }
 
 TEST_F(ImportCompose, RefusesBombsAndWhatIsNoComposeFile) {
@@ -244,7 +286,8 @@ TEST(Export, WritesUfwCommandsAndListsWhatUfwCannotSay) {
         EXPECT_NE(out.text.find(line), std::string::npos) << line << out.text;
     for (const auto* port : {"port 24", "port 25", "port 26"})
         EXPECT_EQ(out.text.find(port), std::string::npos) << port;
-    EXPECT_EQ(out.unmapped.size(), 4U);
+    EXPECT_EQ(out.unmapped.size(), 5U);
+    EXPECT_LT(out.text.find("ufw deny"), out.text.find("ufw allow"));
 }
 
 TEST(Export, WritesRulesThatAwsImportReadsBack) {
@@ -266,8 +309,43 @@ TEST(Export, WritesRulesThatAwsImportReadsBack) {
     EXPECT_TRUE(open("from 198.51.100.9 to 443/udp"));
     EXPECT_FALSE(open("from 203.0.113.9 to 22/tcp")) << "its limit cannot be said";
     EXPECT_FALSE(open("from 203.0.113.9 to 26/tcp"));
-    EXPECT_EQ(policy.ping, Action::Allow);
-    EXPECT_EQ(out.unmapped.size(), 7U);
+    EXPECT_FALSE(open("from 192.0.2.66 to 80/tcp")) << "denied";
+    EXPECT_TRUE(open("from 192.0.2.67 to 80/tcp"));
+    EXPECT_EQ(policy.ping, Action::Drop) << "an import says pings for everybody only";
+    EXPECT_EQ(out.unmapped.size(), 6U);
+}
+
+std::vector<std::string> aws_sources(const Policy& policy, unsigned port) {
+    const auto json = nlohmann::json::parse(export_aws_sg(policy).text);
+    std::vector<std::string> sources;
+    for (const auto& permission : json["IpPermissions"])
+        if (permission["FromPort"] == port)
+            for (const auto& range : permission["IpRanges"]) sources.push_back(range["CidrIp"]);
+    return sources;
+}
+
+TEST(Export, CutsDeniedSourcesOutOfWhatAwsOpens) {
+    const auto policy = policy_of(
+        "zones: { public: { interfaces: [uplink] } }\ndeny: [10.0.0.0/9, 192.0.2.66, "
+        "198.51.100.7]\nservices:\n"
+        "  - { name: half, ports: [80/tcp], from: [10.0.0.0/8] }\n"
+        "  - { name: none, ports: [81/tcp], from: [10.1.0.0/16] }\n"
+        "  - { name: whole, ports: [82/tcp], from: [172.16.0.0/12] }\n"
+        "  - { name: failsafe, ports: [83/tcp], from: [192.0.2.66, 192.0.2.68] }\n"
+        "  - { name: many, ports: [84/tcp] }\n"
+        "failsafe: [ { ports: [22/tcp], from: [10.1.0.0/16] } ]\n");
+    using Texts = std::vector<std::string>;
+    EXPECT_EQ(aws_sources(policy, 80), Texts{"10.128.0.0/9"});
+    EXPECT_EQ(aws_sources(policy, 81), Texts{});
+    EXPECT_EQ(aws_sources(policy, 82), Texts{"172.16.0.0/12"});
+    EXPECT_EQ(aws_sources(policy, 83), Texts{"192.0.2.68/32"}) << "a service of that name";
+    EXPECT_EQ(aws_sources(policy, 84), Texts{}) << "more than 40 pieces";
+    EXPECT_EQ(aws_sources(policy, 22), Texts{"10.1.0.0/16"}) << "failsafe stands before deny";
+    std::string told;
+    for (const auto& one : export_aws_sg(policy).unmapped) told += one.text + ": " + one.why + "\n";
+    for (const auto* part : {"service none: `deny` shuts out", "service many: `deny` leaves",
+                             "icmp: { ping: allow }: `deny` leaves"})
+        EXPECT_NE(told.find(part), std::string::npos) << part << told;
 }
 
 }  // namespace

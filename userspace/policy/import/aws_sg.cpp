@@ -58,6 +58,11 @@ public:
         if (groups == json.end() || !groups->is_array())
             return fail(shown + ": there is no list `SecurityGroups` in it", kAwsHint);
         for (const auto& group : *groups) take_group(group);
+        if (groups->size() > 1)
+            draft_.notes.push_back(
+                fmt::format("The rules of {} groups were merged: on a host that is in fewer of "
+                            "them, take out what the others open.",
+                            groups->size()));
         add_protocols();
         if (auto done = add_first_match(rules_, draft_); !done) return pass_on(done.error());
         return std::move(draft_);
@@ -114,7 +119,8 @@ private:
         const bool all = protocol == "-1";
         const auto first = number_of(permission, "FromPort");
         const auto last = number_of(permission, "ToPort");
-        const bool every = all || (first == -1 && last == -1) || (first == 0 && last == 65535);
+        // AWS names the ports of tcp and udp always; a file that does not has lost them.
+        const bool every = all || (first == 0 && last == 65535);
         if (!every && (first < 1 || last > 65535 || first > last))
             return unmapped(full, "those are no ports");
         MatchRule rule;
@@ -138,7 +144,8 @@ private:
         const bool icmp =
             protocol == "icmp" || protocol == "1" || protocol == "icmpv6" || protocol == "58";
         const auto type = number_of(permission, "FromPort");
-        const bool echo = type == -1 || type == 8 || type == 128;
+        const bool echo =
+            permission.contains("FromPort") && (type == -1 || type == 8 || type == 128);
         if (prefix.bits != 0)
             return unmapped(full, "only ports can be opened to some sources and not to others");
         if (icmp && !echo)

@@ -21,11 +21,31 @@ std::string scalar(const YAML::Node& node) {
     return node && node.IsScalar() ? node.Scalar() : "";
 }
 
+// By Compose's own rule for names; others hold what patterns of owners give a meaning.
+bool plain_service(const std::string& name) {
+    return !name.empty() && name.size() <= 100 && std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '.' || c == '_' || c == '-';
+    });
+}
+
+// What Compose makes of a folder's name.
+std::string project_of(const std::string& folder) {
+    std::string name;
+    for (const char c : folder) {
+        const bool upper = c >= 'A' && c <= 'Z';
+        const bool inside = c == '_' || c == '-';
+        if (upper || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (inside && !name.empty()))
+            name += upper ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+    return name;
+}
+
 class ComposeFile {
 public:
     explicit ComposeFile(const std::filesystem::path& path)
         : file_(path.filename().string()),
-          project_(std::filesystem::absolute(path).parent_path().filename().string()) {
+          project_(project_of(std::filesystem::absolute(path).parent_path().filename().string())) {
         draft_.title = "Imported from " + printable(path.string(), 200);
         draft_.zones.push_back({"public", {"uplink"}, true});
     }
@@ -79,6 +99,9 @@ private:
             port = parse_compose_port(text);
         }
         if (!port.published) return unmapped(entry, name + ": " + text, port.why);
+        if (!plain_service(name) || !plain_service(project_))
+            return unmapped(entry, name + ": " + text,
+                            "an owner of that name would be a pattern for others too");
         if (draft_.services.size() >= kMaxEntries / 4)
             return unmapped(entry, name + ": " + text, "more ports than one policy takes");
         add(name, text, entry, *port.published);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/import/compose_ports.hpp"
 
+#include <tuple>
+
 #include "policy/import/port.hpp"
 
 namespace portlid::policy {
@@ -9,6 +11,15 @@ namespace {
 
 ComposePort refused(std::string why) {
     return {std::nullopt, std::move(why)};
+}
+
+// "80" or "80-90".
+std::optional<std::pair<std::uint16_t, std::uint16_t>> port_span(std::string_view text) {
+    const auto dash = text.find('-');
+    const auto first = port_of(text.substr(0, dash));
+    const auto last = dash == std::string_view::npos ? first : port_of(text.substr(dash + 1));
+    if (!first || !last || *first > *last) return std::nullopt;
+    return std::pair(*first, *last);
 }
 
 }  // namespace
@@ -23,13 +34,9 @@ ComposePort parse_compose_port(const std::string& host_ip, const std::string& pu
         out.host.protocol = PortProtocol::Udp;
     else if (!protocol.empty() && protocol != "tcp")
         return refused("neither tcp nor udp");
-    const auto dash = published.find('-');
-    const auto first = port_of(std::string_view(published).substr(0, dash));
-    const auto last =
-        dash == std::string::npos ? first : port_of(std::string_view(published).substr(dash + 1));
-    if (!first || !last || *first > *last) return refused("those are no ports");
-    out.host.first_host = *first;
-    out.host.last_host = *last;
+    const auto span = port_span(published);
+    if (!span) return refused("those are no ports");
+    std::tie(out.host.first_host, out.host.last_host) = *span;
     if (!host_ip.empty()) {
         out.address = IpAddress::parse(host_ip);
         if (!out.address) return refused("the host address is none");
@@ -54,6 +61,9 @@ ComposePort parse_compose_port(std::string_view text) {
     }
     const auto last = text.rfind(':');
     if (last == std::string_view::npos) return parse_compose_port(host_ip, "", protocol);
+    const auto container = text.substr(last + 1);
+    if (container.find('$') == std::string_view::npos && !port_span(container))
+        return refused("not HOST:CONTAINER or HOST:CONTAINER/PROTOCOL");
     auto front = text.substr(0, last);
     if (const auto colon = front.rfind(':'); colon != std::string_view::npos) {
         if (!host_ip.empty()) return refused("not HOST:CONTAINER");

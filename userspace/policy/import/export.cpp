@@ -7,12 +7,15 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
+#include "policy/import/address_ranges.hpp"
 
 namespace portlid::policy {
 
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kMaxAwsSources = 40;  // of one rule; a group takes 60 rules in all
 
 std::string place_of(const Place& place) {
     return fmt::format("{}:{}", place.file, place.line);
@@ -26,6 +29,8 @@ std::vector<Cidr> sources_of(bool from_any, const std::vector<Cidr>& from) {
 
 struct Opening {
     std::string name;
+    Place place;
+    bool failsafe = false;  // stands before `deny`
     std::vector<PortRange> ports;
     bool from_any = true;
     std::vector<Cidr> from;
@@ -59,11 +64,12 @@ std::vector<Opening> openings(const Policy& policy, bool with_addresses,
                  (service.limit->new_flows != 6 || service.limit->per != std::chrono::seconds(30)))
             skip(service, "only a limit of 6/30s can be said there");
         else
-            out.push_back({service.name, service.ports, service.from_any, service.from,
-                           service.addresses, service.limit.has_value()});
+            out.push_back({service.name, service.place, false, service.ports, service.from_any,
+                           service.from, service.addresses, service.limit.has_value()});
     }
     for (const auto& rule : policy.failsafe)
-        out.push_back({"failsafe", rule.ports, rule.from_any, rule.from, {}, false});
+        out.push_back(
+            {"failsafe", rule.place, true, rule.ports, rule.from_any, rule.from, {}, false});
     return out;
 }
 
@@ -111,6 +117,32 @@ void add_ufw(const Opening& opening, std::string& out) {
     }
 }
 
+// What `deny` leaves of the sources: a security group only allows.
+std::vector<Cidr> without_denied(const std::vector<Cidr>& sources, const std::vector<Cidr>& deny) {
+    std::vector<Cidr> out;
+    for (const auto& source : sources) {
+        AddressRanges left(source);
+        for (const auto& prefix : deny) left.subtract(AddressRanges(prefix));
+        for (const auto& prefix : left.prefixes()) out.push_back(prefix);
+    }
+    return out;
+}
+
+// None when it has to be left out.
+std::vector<Cidr> aws_sources(const Policy& policy, const std::vector<Cidr>& sources,
+                              const Place& place, const std::string& what,
+                              std::vector<Unmapped>& unmapped) {
+    auto left = without_denied(sources, policy.deny);
+    if (left == sources || (!left.empty() && left.size() <= kMaxAwsSources)) return left;
+    unmapped.push_back(
+        {place_of(place), what,
+         left.empty() ? "`deny` shuts out all its sources"
+                      : fmt::format("`deny` leaves {} pieces of its sources, more than {} in one "
+                                    "rule: deny less, or name the sources by `from:`",
+                                    left.size(), kMaxAwsSources)});
+    return {};
+}
+
 Json aws_ranges(const std::vector<Cidr>& sources, Family family, const std::string& name) {
     auto out = Json::array();
     for (const auto& prefix : sources) {
@@ -122,6 +154,18 @@ Json aws_ranges(const std::vector<Cidr>& sources, Family family, const std::stri
     return out;
 }
 
+void add_aws_ping(const Policy& policy, Json& permissions, std::vector<Unmapped>& unmapped) {
+    const auto place = policy.icmp_place.line != 0 ? policy.icmp_place : policy.deny_place;
+    const auto sources = aws_sources(policy, {{IpAddress::any(Family::IPv4), 0}}, place,
+                                     "icmp: { ping: allow }", unmapped);
+    if (sources.empty()) return;
+    permissions.push_back({{"IpProtocol", "icmp"},
+                           {"FromPort", 8},
+                           {"ToPort", -1},
+                           {"IpRanges", aws_ranges(sources, Family::IPv4, "ping")},
+                           {"Ipv6Ranges", Json::array()}});
+}
+
 }  // namespace
 
 Exported export_ufw(const Policy& policy) {
@@ -131,14 +175,19 @@ Exported export_ufw(const Policy& policy) {
                "; on a Docker host UFW does not see published ports.\nset -e\n"
                "ufw default deny incoming\n";
     for (const auto& rule : policy.failsafe)
-        add_ufw({"failsafe", rule.ports, rule.from_any, rule.from, {}, false}, out.text);
+        add_ufw({"failsafe", rule.place, true, rule.ports, rule.from_any, rule.from, {}, false},
+                out.text);
     for (const auto& prefix : policy.deny)
         out.text += fmt::format("ufw deny from {}\n", prefix.to_string());
     for (const auto& opening : openings(policy, true, out.unmapped))
-        if (opening.name != "failsafe") add_ufw(opening, out.text);
+        if (!opening.failsafe) add_ufw(opening, out.text);
     if (policy.ping == Action::Drop)
         out.unmapped.push_back({place_of(policy.icmp_place), "icmp: { ping: drop }",
                                 "UFW answers pings by before.rules: change that file"});
+    else if (!policy.deny.empty())
+        out.unmapped.push_back({place_of(policy.deny_place), "deny",
+                                "UFW answers pings by before.rules, those of denied sources too: "
+                                "change that file"});
     return out;
 }
 
@@ -147,7 +196,11 @@ Exported export_aws_sg(const Policy& policy) {
     note_defaults(policy, out.unmapped);
     auto permissions = Json::array();
     for (const auto& opening : openings(policy, false, out.unmapped)) {
-        const auto sources = sources_of(opening.from_any, opening.from);
+        auto sources = sources_of(opening.from_any, opening.from);
+        if (!opening.failsafe)
+            sources = aws_sources(policy, sources, opening.place, "service " + opening.name,
+                                  out.unmapped);
+        if (sources.empty()) continue;
         for (const auto& range : opening.ports)
             permissions.push_back(
                 {{"IpProtocol", range.protocol == PortProtocol::Tcp ? "tcp" : "udp"},
@@ -156,15 +209,7 @@ Exported export_aws_sg(const Policy& policy) {
                  {"IpRanges", aws_ranges(sources, Family::IPv4, opening.name)},
                  {"Ipv6Ranges", aws_ranges(sources, Family::IPv6, opening.name)}});
     }
-    if (!policy.deny.empty())
-        out.unmapped.push_back({place_of(policy.deny_place), "deny",
-                                "a security group only allows: keep Portlid behind it"});
-    if (policy.ping == Action::Allow)
-        permissions.push_back({{"IpProtocol", "icmp"},
-                               {"FromPort", 8},
-                               {"ToPort", -1},
-                               {"IpRanges", aws_ranges(sources_of(true, {}), Family::IPv4, "ping")},
-                               {"Ipv6Ranges", Json::array()}});
+    if (policy.ping == Action::Allow) add_aws_ping(policy, permissions, out.unmapped);
     out.text = Json{{"IpPermissions", std::move(permissions)}}.dump(
                    2, ' ', false, Json::error_handler_t::replace) +
                "\n";
