@@ -8,6 +8,8 @@
 
 #include "base/text.hpp"
 #include "policy/compile.hpp"
+#include "policy/loader.hpp"
+#include "policy/source_file.hpp"
 
 namespace portlid::policy {
 
@@ -43,6 +45,15 @@ std::string page(const Diagnostic& diagnostic) {
     return out;
 }
 
+// The file is read once more, for the line that is shown.
+void point_at_place(Diagnostic& problem, const Place& at, const LoadOptions& options) {
+    problem.file = at.file;
+    problem.line = at.line;
+    problem.column = at.column;
+    if (const auto text = read_source(at.file, kMaxPolicyBytes, options.check_ownership))
+        point_at_text(problem, *text);
+}
+
 }  // namespace
 
 std::string check_json(const LoadOutcome& outcome) {
@@ -67,10 +78,13 @@ std::string check_text(const LoadOutcome& outcome) {
 LoadOutcome check_file(const std::filesystem::path& path, LoadOptions options) {
     auto outcome = load_file(path, options);
     if (!outcome.ok()) return outcome;
-    const auto compiled = compile(outcome.policy);
+    Place at;
+    const auto compiled = compile(outcome.policy, {}, &at);
     if (compiled) return outcome;
     Diagnostic problem;
-    problem.file = printable(path.string());
+    problem.file = path.string();
+    if (at.line != 0) point_at_place(problem, at, options);
+    problem.file = printable(problem.file);
     problem.message = compiled.error().message;
     problem.hint = compiled.error().hint;
     outcome.diagnostics.push_back(std::move(problem));

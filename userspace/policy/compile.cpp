@@ -89,11 +89,14 @@ std::uint16_t Plan::add_rule(const std::string& name, const Place& place) {
     return static_cast<std::uint16_t>(out.rules.size() - 1);
 }
 
-Result<CompiledPolicy> compile(const Policy& policy, CompileOptions options) {
+Result<CompiledPolicy> compile(const Policy& policy, CompileOptions options, Place* refused_at) {
     Plan plan(policy, options);
     for (const auto step :
          {plan_sources, plan_destinations, plan_zones, plan_modes, plan_limits, plan_ports})
-        if (auto done = step(plan); !done) return pass_on(done.error(), "compile the policy");
+        if (auto done = step(plan); !done) {
+            if (refused_at != nullptr) *refused_at = plan.refused_at;
+            return pass_on(done.error(), "compile the policy");
+        }
     plan.out.hash = hash_of(plan.out, policy);
     return std::move(plan.out);
 }

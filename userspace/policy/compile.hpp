@@ -37,7 +37,9 @@ struct CompileOptions {
     bool cap_to_monitor = false;  // --mode monitor: nothing in the image enforces
 };
 
-[[nodiscard]] Result<CompiledPolicy> compile(const Policy& policy, CompileOptions options = {});
+// On failure `refused_at` is where the service stands that was too much; line 0 when no one is.
+[[nodiscard]] Result<CompiledPolicy> compile(const Policy& policy, CompileOptions options = {},
+                                             Place* refused_at = nullptr);
 
 // True when some rule of the image would really drop.
 [[nodiscard]] bool enforces(const policy_image& image);

@@ -82,13 +82,6 @@ unsigned character_column(std::string_view line, unsigned byte_column) {
     return byte_column - static_cast<unsigned>(continuations);
 }
 
-void point_at_text(Diagnostic& diagnostic, std::string_view text) {
-    const auto line = line_of(text, diagnostic.line);
-    diagnostic.column = character_column(line, diagnostic.column);
-    const auto end = line.ends_with('\r') ? line.size() - 1 : line.size();
-    diagnostic.source_line = printable(line.substr(0, end), kMaxShownLineBytes);
-}
-
 std::size_t position(const std::vector<std::string>& files, const std::string& name) {
     return static_cast<std::size_t>(std::find(files.begin(), files.end(), name) - files.begin());
 }
@@ -109,6 +102,13 @@ void finish_diagnostics(LoadState& state, std::vector<Diagnostic>& diagnostics) 
 }
 
 }  // namespace
+
+void point_at_text(Diagnostic& diagnostic, std::string_view text) {
+    const auto line = line_of(text, diagnostic.line);
+    diagnostic.column = character_column(line, diagnostic.column);
+    const auto end = line.ends_with('\r') ? line.size() - 1 : line.size();
+    diagnostic.source_line = printable(line.substr(0, end), kMaxShownLineBytes);
+}
 
 std::string to_string(const Diagnostic& diagnostic) {
     const auto where = diagnostic.line == 0 ? diagnostic.file

@@ -61,6 +61,8 @@ void read_binds(LoadState& state, const YamlNode& node);
 void read_tests(LoadState& state, const YamlNode& node);
 // True the first time `key` is given in any file; an error with the other place after that.
 [[nodiscard]] bool only_once(LoadState& state, const std::string& key, const Place& place);
+// load.cpp: from a place in bytes of `text`, the file's, to what a person is shown.
+void point_at_text(Diagnostic& diagnostic, std::string_view text);
 // review.cpp: lock-out, and the warnings about what this version does not apply yet.
 void review(LoadState& state);
 

@@ -51,6 +51,7 @@ struct Plan {
 
     const Policy& policy;
     CompileOptions options;
+    Place refused_at;  // of the service that a step could not take; line 0 = no one place
     CompiledPolicy out;
     DecisionTable decisions;
     ConditionTable conditions;

@@ -28,9 +28,10 @@ Result<condition> limit_condition(const Service& service) {
     const auto& limit = *service.limit;
     const auto period_ns = static_cast<std::uint64_t>(limit.per.count());
     if (limit.new_flows > MAX_LIMIT_FLOWS || period_ns > MAX_LIMIT_PERIOD_NS)
-        return fail(fmt::format("service {}: a limit counts at most {} new flows in at most 24d",
-                                service.name, MAX_LIMIT_FLOWS),
-                    "write fewer new flows or a shorter time", ExitCode::PolicyInvalid);
+        return fail(
+            fmt::format("service {} on {}: a limit counts at most {} new flows in at most 24d",
+                        service.name, to_string(service.ports.front()), MAX_LIMIT_FLOWS),
+            "write fewer new flows or a shorter time", ExitCode::PolicyInvalid);
     condition value{};
     value.key = name_hash(fmt::format("limit {} {}/{}", service.name, limit.new_flows, period_ns));
     value.period_ns = period_ns;
@@ -47,7 +48,10 @@ Result<> plan_limits(Plan& plan) {
         auto& slot = plan.limits.emplace_back();
         if (!service.limit) continue;
         auto value = limit_condition(service);
-        if (!value) return pass_on(value.error());
+        if (!value) {
+            plan.refused_at = service.place;
+            return pass_on(value.error());
+        }
         slot = *value;
     }
     for (const auto& service : plan.policy.services) {

@@ -50,6 +50,8 @@ private:
             if (count == 0) active.erase(edges[i].rule);
             const auto next = i + 1 < edges.size() ? edges[i + 1].port : PORTS;
             if (active.empty() || next == edges[i].port) continue;
+            at_ = {protocol, static_cast<std::uint16_t>(edges[i].port),
+                   static_cast<std::uint16_t>(next - 1)};
             const auto set = rule_set_of(zone_index, active);
             if (!set) return pass_on(set.error());
             std::fill(ports + edges[i].port, ports + next, *set);
@@ -107,16 +109,23 @@ private:
             else
                 rules.failsafes.push_back(id - services);
         }
-        std::size_t conditions = 0;
-        for (const auto i : rules.services)
-            conditions += (plan_.limits[i].kind != 0 ? 1U : 0U) + (plan_.owners[i] != 0 ? 1U : 0U);
-        if (conditions > MAX_CHAINED_CONDITIONS)
-            return limit("limits and owners of services on one port", MAX_CHAINED_CONDITIONS);
+        if (auto done = count_conditions(rules); !done) return pass_on(done.error());
         auto block = fill(rules);
         if (!block) return pass_on(block.error());
-        auto index = store(std::move(*block));
+        auto index = store(rules, std::move(*block));
         if (index) known_[ids] = *index;
         return index;
+    }
+
+    Result<> count_conditions(const PortRules& rules) {
+        std::size_t conditions = 0;
+        for (const auto i : rules.services) {
+            conditions += (plan_.limits[i].kind != 0 ? 1U : 0U) + (plan_.owners[i] != 0 ? 1U : 0U);
+            if (conditions > MAX_CHAINED_CONDITIONS)
+                return limit(&plan_.policy.services[i], "limits and owners of services on one port",
+                             MAX_CHAINED_CONDITIONS);
+        }
+        return {};
     }
 
     Result<CellBlock> fill(const PortRules& rules) {
@@ -130,7 +139,8 @@ private:
             for (std::size_t from = 0; from < block.source_span; ++from) {
                 block.cells.push_back(decide(plan_, rules, from, to));
                 if (block.cells.back() == 0)
-                    return limit("outcomes, or limits with other outcomes,", MAX_CONDITIONS);
+                    return limit(last_of(rules), "outcomes, or limits with other outcomes,",
+                                 MAX_CONDITIONS);
             }
         }
         const auto first = block.cells.front();
@@ -155,12 +165,19 @@ private:
         });
     }
 
-    Result<std::uint16_t> store(CellBlock block) {
+    // None where only failsafe rules name the port.
+    const Service* last_of(const PortRules& rules) const {
+        return rules.services.empty() ? nullptr : &plan_.policy.services[rules.services.back()];
+    }
+
+    Result<std::uint16_t> store(const PortRules& rules, CellBlock block) {
         const auto [entry, is_new] = blocks_.emplace(std::move(block), next_set_);
         if (!is_new) return entry->second;
         const auto& stored = entry->first;
-        if (next_set_ >= MAX_RULE_SETS) return limit("combinations of services", MAX_RULE_SETS);
-        if (cell_count_ + stored.cells.size() > MAX_CELLS) return limit("cells", MAX_CELLS);
+        if (next_set_ >= MAX_RULE_SETS)
+            return limit(last_of(rules), "combinations of services", MAX_RULE_SETS);
+        if (cell_count_ + stored.cells.size() > MAX_CELLS)
+            return limit(last_of(rules), "cells", MAX_CELLS);
         auto& image = plan_.image();
         std::copy(stored.cells.begin(), stored.cells.end(), image.cells + cell_count_);
         image.rule_sets[next_set_] = {cell_count_, stored.source_span, stored.destination_span};
@@ -168,10 +185,13 @@ private:
         return next_set_++;
     }
 
-    static tl::unexpected<Error> limit(const char* what, unsigned most) {
-        return fail(
-            fmt::format("the services differ in too many ways: more than {} {}", most, what),
-            "let services share their sets, zones and port ranges", ExitCode::PolicyInvalid);
+    tl::unexpected<Error> limit(const Service* last, const char* what, unsigned most) {
+        if (last != nullptr) plan_.refused_at = last->place;
+        return fail(fmt::format("{} on {}: the services differ in too many ways: more than {} {}",
+                                last == nullptr ? "failsafe" : "service " + last->name,
+                                to_string(at_), most, what),
+                    "let services share their sets, zones and port ranges",
+                    ExitCode::PolicyInvalid);
     }
 
     Plan& plan_;
@@ -179,6 +199,7 @@ private:
     std::map<CellBlock, std::uint16_t> blocks_;           // of all zones
     std::uint16_t next_set_ = 1;                          // 0 = no service
     std::uint32_t cell_count_ = 0;
+    PortRange at_;  // that is planned
 };
 
 }  // namespace

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "abi/maps.h"
-#include "lib/keyed_hash.h"
 #include "base/address.hpp"
+#include "lib/keyed_hash.h"
 #include "policy/compile.hpp"
 #include "policy/owners.hpp"
 

@@ -104,8 +104,12 @@ TEST_F(Limits, MoreThanTheTableCanCountIsRefused) {
     for (int i = 1; i <= 5; ++i)
         five += "  - { name: s" + std::to_string(i) +
                 ", ports: [22/tcp], limit: { new: " + std::to_string(i) + "/30s } }\n";
-    const auto result = compile(policy_of(kLimitsHead + five));
+    Place at;
+    const auto policy = policy_of(kLimitsHead + five);
+    const auto result = compile(policy, {}, &at);
     ASSERT_FALSE(result);
+    EXPECT_EQ(at.line, policy.services[4].place.line);
+    EXPECT_NE(result.error().message.find("service s5 on 22/tcp"), std::string::npos);
     EXPECT_NE(result.error().message.find("more than 4 limits and owners of services on one port"),
               std::string::npos);
 }

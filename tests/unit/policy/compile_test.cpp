@@ -217,10 +217,14 @@ TEST(Compile, RefusesMoreCombinationsThanTheImageHolds) {
         text += "  - {name: s" + port + ", ports: [" + port + "/tcp], from: [10." +
                 std::to_string(i / 250) + "." + std::to_string(i % 250) + ".0/24]}\n";
     }
-    const auto result = compile(policy_of(text));
+    Place at;
+    const auto result = compile(policy_of(text), {}, &at);
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().code, ExitCode::PolicyInvalid);
     EXPECT_NE(result.error().message.find("differ in too many ways"), std::string::npos);
+    EXPECT_NE(at.line, 0U);
+    EXPECT_NE(result.error().message.find("service s"), std::string::npos)
+        << result.error().message;
 }
 
 TEST(Compile, Holds256ServicesWithSetsOfTheirOwnInEightZones) {
