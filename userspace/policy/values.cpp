@@ -56,8 +56,9 @@ std::vector<std::string_view> protocol_names() {
 }  // namespace
 
 std::optional<Cidr> parse_prefix(std::string_view text, const Place& place, Report& report) {
-    if (const auto prefix = Cidr::parse(text)) return prefix;
-    if (const auto cleared = Cidr::parse(text, true)) {
+    const bool odd = text.find("/0") != std::string_view::npos && !text.ends_with("/0");  // "/032"
+    if (const auto prefix = Cidr::parse(text); prefix && !odd) return prefix;
+    if (const auto cleared = Cidr::parse(text, true); cleared && !odd) {
         report.error(place, fmt::format("{} has host bits set", quote(text)),
                      fmt::format("did you mean {}?", cleared->to_string()));
         return std::nullopt;
@@ -90,7 +91,8 @@ std::optional<std::chrono::nanoseconds> read_duration(const YamlNode& node, std:
 std::optional<std::uint8_t> read_protocol(const YamlNode& node, Report& report) {
     const auto text = read_text(node, "a protocol", report);
     if (!text) return std::nullopt;
-    auto number = parse_number<std::uint8_t>(*text);
+    std::optional<std::uint8_t> number;  // quoted it is a name
+    if (!node.quoted) number = parse_number<std::uint8_t>(*text);
     for (const auto& known : kProtocols)
         if (known.name == *text) number = known.number;
     for (const auto& own : kOwnKeys) {
@@ -102,8 +104,9 @@ std::optional<std::uint8_t> read_protocol(const YamlNode& node, Report& report) 
     }
     if (!number)
         report.error(node.place, fmt::format("unknown protocol {}", quote(*text)),
-                     parse_number<unsigned>(*text) ? "protocol numbers are 0 to 255"
-                                                   : did_you_mean(*text, protocol_names()));
+                     !parse_number<unsigned>(*text) ? did_you_mean(*text, protocol_names())
+                     : node.quoted                  ? "write the number without quotes"
+                                                    : "protocol numbers are 0 to 255");
     return number;
 }
 
