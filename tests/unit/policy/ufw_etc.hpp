@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "policy/import/importers.hpp"
+#include "policy/policy_tests.hpp"
 #include "support.hpp"
 
 namespace portlid::policy::test {
@@ -63,6 +64,13 @@ inline Policy loaded(const Imported& imported) {
 inline bool lists(const Imported& imported, const std::string& where) {
     return std::any_of(imported.unmapped.begin(), imported.unmapped.end(),
                        [&](const Unmapped& one) { return one.where == where; });
+}
+
+inline Action asked(const Policy& policy, const std::string& packet) {
+    const auto question = parse_packet(policy, packet);
+    EXPECT_TRUE(question) << packet;
+    const auto run = run_tests(policy, {*question});
+    return run->outcomes.front().verdict();
 }
 
 }  // namespace portlid::policy::test

@@ -16,6 +16,7 @@ namespace portlid::policy {
 namespace {
 
 constexpr std::size_t kMaxCommentBytes = 300;
+constexpr std::size_t kMaxListed = 1000;  // in the policy, which may have 1 MiB
 
 // One line of somebody else's text inside a comment: printable() leaves no line break.
 std::string comment(std::string_view text, std::string_view indent = "") {
@@ -94,24 +95,30 @@ std::string service_text(const DraftService& service, std::set<std::string>& tak
     return out;
 }
 
+std::string and_more(std::size_t count) {
+    return count <= kMaxListed ? "" : comment(fmt::format("... and {} more", count - kMaxListed));
+}
+
 std::string unmapped_comments(const std::vector<Unmapped>& unmapped, bool stay_open,
                               const char* heading) {
     std::string out;
+    std::size_t count = 0;
     for (const auto& one : unmapped) {
-        if (one.stays_open != stay_open) continue;
+        if (one.stays_open != stay_open || ++count > kMaxListed) continue;
         if (out.empty()) out = fmt::format("\n# {}:\n", heading);
         out += comment(fmt::format("{}: {}", one.where, one.text));
         out += comment("    " + one.why);
     }
-    return out;
+    return out + and_more(count);
 }
 
 std::string implied_comments(const std::vector<std::string>& implied) {
     if (implied.empty()) return "";
     std::string out =
         "\n# Said by what is not opened above, by `deny`, or decided by rules before:\n";
-    for (const auto& one : implied) out += comment(one);
-    return out;
+    for (std::size_t i = 0; i < std::min(implied.size(), kMaxListed); ++i)
+        out += comment(implied[i]);
+    return out + and_more(implied.size());
 }
 
 std::string yaml_of(const Draft& draft) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
+#include <set>
 
 #include "base/text.hpp"
 #include "policy/import/ufw_rows.hpp"
@@ -96,8 +96,11 @@ constexpr std::string_view kShippedRows = R"(-A ufw-before-input -i lo -j ACCEPT
 }  // namespace
 
 bool shipped_by_ufw(const IptablesRow& row) {
-    const auto rows = split(kShippedRows, '\n');
-    return std::find(rows.begin(), rows.end(), row.text) != rows.end();
+    static const auto rows = [] {
+        const auto list = split(kShippedRows, '\n');
+        return std::set<std::string_view>(list.begin(), list.end());
+    }();
+    return rows.contains(row.text);
 }
 
 }  // namespace portlid::policy
