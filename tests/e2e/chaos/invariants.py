@@ -3,6 +3,7 @@
 in which nothing was asked is no proof."""
 
 import datetime
+import json
 import time
 
 from harness.inventory import compare_once
@@ -91,13 +92,24 @@ def replies(world, talkers):
 def drops_of_answers(world):
     """What the sensor itself says that it dropped of the server's packets: then it was no other loss."""
     return [f"the sensor tells: {e['kind']} {e['verdict']} {e['reason']} {e.get('dst')} at {e['time']}"
-            for e in world.sensor.events() if e["kind"] == "net.verdict" and e["src"]["ip"] == SRV4][:10]
+            for e in lines(world)[0] if e["kind"] == "net.verdict" and e["src"]["ip"] == SRV4][:10]
+
+
+def lines(world):
+    """(events, the complete lines of the file that are none)"""
+    events, broken = [], []
+    for line in world.sensor.events_path.read_bytes().split(b"\n")[:-1]:
+        try:
+            events.append(json.loads(line))
+        except ValueError:
+            broken.append(line)
+    return events, broken
 
 
 def record(world, binds):
     """every number has arrived or is named by a gap, and so is every bind"""
     holes, named = until("what is missing is named", lambda: accounted(world), seconds=30, pause=0.5)
-    events, made = world.sensor.events(), binds.made()
+    (events, broken), made = lines(world), binds.made()
     missing = made.keys() - Binds.told(events)
     unseen = {n for n in missing if world.excuses.cover((DEAF,), made[n])}
     spans = spans_of_losses(world, events)
@@ -106,6 +118,7 @@ def record(world, binds):
               f"told: {len(unseen)} while a hook was away, {len(lost)} without a gap")
     for gap in gaps(events):
         world.say(f"  gap: {gap['count']} by {gap['cause']} since {gap['since']}")
+    assert not broken, f"{len(broken)} lines of the event file are no JSON: {broken[:3]}"
     assert len(missing - unseen) <= sum(g["count"] for g in gaps(events)), "gaps name less than is missing"
     known = [f"{first - world.started:.3f} to {last - world.started:.3f} s" for first, last in spans]
     at = [f"{made[n] - world.started:.3f} s" for n in lost]
@@ -113,7 +126,7 @@ def record(world, binds):
 
 
 def accounted(world):
-    _, holes, named = account(world.sensor.events(), "local")
+    _, holes, named = account(lines(world)[0], "local")
     if named > holes:
         raise AssertionError(f"gaps name {named}, but {holes} are missing")
     return (holes, named) if holes == named else None
