@@ -71,8 +71,9 @@ struct flow_key {
     __u8 reserved[3];
 } __attribute__((aligned(8)));  // its addresses are read as words
 ABI_SIZE(struct flow_key, 40);
-#define ASKED_FIRST_SLOTS 16384u  // asked_first: same key, value u64 tick time (lib/clock.h) of the last question
-#define FLOW_BUCKETS 32768u       // power of two
+// asked_first: same key, value u64 tick time (lib/clock.h) of the last question.
+#define ASKED_FIRST_SLOTS 16384u
+#define FLOW_BUCKETS 32768u  // power of two
 #define FLOW_PLACES 5u
 #define FLOW_SLOTS (FLOW_BUCKETS * FLOW_PLACES)  // of each of the two tables
 struct flow_bucket {

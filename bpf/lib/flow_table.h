@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The table behind "we spoke first": two buckets a flow, a cache line each, five places a bucket.
 //
-// An entry is the flow's keyed 64-bit hash (lib/keyed_hash.h, under a random key made with the table),
-// not its 40 bytes: a look-up costs one or two cache lines, and 163,840 flows take 2 MiB. Nobody
-// who does not know the key can aim at a bucket or make a packet look like a reply; a stranger's
-// guess is taken for one of ten entries with probability 10 in 2^49.
+// An entry is the flow's keyed 64-bit hash (lib/keyed_hash.h, under a random key made with the
+// table), not its 40 bytes: a look-up costs one or two cache lines, and 163,840 flows take 2 MiB.
+// Nobody who does not know the key can aim at a bucket or make a packet look like a reply; a
+// stranger's guess is taken for one of ten entries with probability 10 in 2^49.
 //
 // Written by egress (and once by the seed), never by ingress. A full pair of buckets gives up the
 // entry that was used least: places are given a second chance when ingress met a reply to them,

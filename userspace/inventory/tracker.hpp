@@ -58,9 +58,9 @@ public:
     // All of them, ordered by cookie; an MPTCP listener's inner TCP socket is left out.
     [[nodiscard]] std::vector<Listener> listeners() const;
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
-    // No record tells that a holder gave its descriptor away and closed it. Looks whether they still
-    // have theirs, some at a call (all of them where they are few), in turn; to be called each
-    // second.
+    // No record tells that a holder gave its descriptor away and closed it. Looks whether they
+    // still have theirs, some at a call (all of them where they are few), in turn; to be called
+    // each second.
     void look_at_holders();
     // Only a sweep can tell a port (listen() without bind()), or who holds a socket now.
     [[nodiscard]] bool wants_sweep() const { return wants_sweep_; }
@@ -109,7 +109,7 @@ private:
     std::deque<std::uint64_t> closed_order_;
     bool swept_before_ = false;
     bool wants_sweep_ = false;
-    bool unswept_ = false;     // a listener whose inode nobody knows yet
+    bool unswept_ = false;    // a listener whose inode nobody knows yet
     std::size_t looked_ = 0;  // bucket of `entries_`
     std::uint64_t overflowed_ = 0;
 };

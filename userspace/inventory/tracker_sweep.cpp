@@ -122,8 +122,7 @@ void ListenerTable::look_at_holders() {
 
 // Keeps the holder that still has a descriptor, else takes the lowest pid. Who held it before is
 // its binder from then on.
-bool ListenerTable::refresh_holder(Listener& listener, const Holders& holders,
-                                   HolderCache& cache) {
+bool ListenerTable::refresh_holder(Listener& listener, const Holders& holders, HolderCache& cache) {
     const auto look_up = [&](std::uint32_t pid) {
         const auto [at, fresh] = cache.try_emplace(pid);
         if (fresh)

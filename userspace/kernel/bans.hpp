@@ -29,8 +29,8 @@ public:
     // Reads what an earlier run left.
     [[nodiscard]] static Result<Bans> open(int bans_fd, int sizes_fd, std::size_t room);
 
-    // none = for ever. A ban that exists keeps its hits, and its deadline when that is later. Fails when the
-    // map is full, and for IPv6 prefixes so short that they hold the IPv4 addresses too.
+    // none = for ever. A ban that exists keeps its hits, and its deadline when that is later. Fails
+    // when the map is full, and for IPv6 prefixes so short that they hold the IPv4 addresses too.
     [[nodiscard]] Result<> add(const Cidr& source, std::optional<std::chrono::nanoseconds> length);
     // False when there was no such ban (a wider one does not count).
     [[nodiscard]] Result<bool> remove(const Cidr& source);

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -18,6 +19,21 @@ namespace {
 UniqueFd open_for_append(const std::string& path) {
     return UniqueFd(::open(
         path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640));
+}
+
+// Where the last whole line of a regular file ends; its size when it ends with one, or when no line
+// ends in as much as one may be long.
+off_t end_of_lines(int file, off_t size) {
+    constexpr off_t kLongestLine = 1 << 20;
+    std::string tail(static_cast<std::size_t>(std::min(size, kLongestLine)), '\0');
+    // It is open for writing only; the same file again, whatever has its name by now.
+    const auto itself = "/proc/self/fd/" + std::to_string(file);
+    const UniqueFd fd(::open(itself.c_str(), O_RDONLY | O_CLOEXEC));
+    const auto begin = size - static_cast<off_t>(tail.size());
+    const auto got = fd.valid() ? ::pread(fd.get(), tail.data(), tail.size(), begin) : -1;
+    const auto last = tail.rfind('\n');
+    if (got != static_cast<ssize_t>(tail.size()) || last == std::string::npos) return size;
+    return begin + static_cast<off_t>(last) + 1;
 }
 
 class FileSink final : public Sink {
@@ -63,6 +79,11 @@ private:
     void measure() {
         struct stat facts {};
         const bool known = fd_.valid() && ::fstat(fd_.get(), &facts) == 0;
+        // What a kill left half written is no record, and would spoil the next one.
+        if (known && S_ISREG(facts.st_mode) && facts.st_size > 0)
+            if (const auto end = end_of_lines(fd_.get(), facts.st_size);
+                end != facts.st_size && ::ftruncate(fd_.get(), end) == 0)
+                facts.st_size = end;
         size_ = known ? static_cast<std::uint64_t>(facts.st_size) : 0;
         whole_ = true;
     }

@@ -14,7 +14,7 @@ from harness.wait import until
 
 from .traffic import Binds
 from .wire import HOOKS
-from .world import AWAY, DEAF, ENGINELESS, OPEN, REPAIR_SECONDS, UNFILTERED, UNWIRED
+from .world import AWAY, DEAF, ENGINELESS, OPEN, REPAIR_SECONDS, UNFILTERED, UNHEARD, UNWIRED
 
 SLACK = 0.2  # between a bind and its record, and from one clock to the other
 NEAR = 10  # events
@@ -79,7 +79,7 @@ def replies(world, talkers):
     """every question outward got its answer, but where there was no wire, or no container to ask"""
     bad = []
     for talker in talkers:
-        whats = (UNWIRED, ENGINELESS) if "container" in talker.name else (UNWIRED,)
+        whats = (UNWIRED, UNHEARD, ENGINELESS) if "container" in talker.name else (UNWIRED, UNHEARD)
         lost = [loss for loss in talker.losses if not world.excuses.cover(whats, loss.begin, loss.end)]
         world.say(f"{talker.name}: {talker.answered} answers, {len(talker.losses) - len(lost)} lost by our own "
                   f"doing, {len(lost)} else")

@@ -9,7 +9,7 @@ from harness.wait import until
 from rows.foreign import attach_foreign, detach_foreign
 
 from .fault import Fault
-from .world import DEAF, LIARS, REPAIR_SECONDS, UNFILTERED, UNWIRED
+from .world import DEAF, LIARS, REPAIR_SECONDS, UNFILTERED, UNHEARD, UNWIRED
 
 HOOKS = ("post_bind4", "post_bind6", "bind4", "bind6", "sock_release", "listen")
 
@@ -56,6 +56,7 @@ class IngressDetached(Wire):
 
 class EgressDetached(Wire):
     """root detaches the egress program"""
+    takes = (UNHEARD,)
 
     def do(self):
         self.detach("_tcx_out")
@@ -73,7 +74,7 @@ class HookDetached(Wire):
 class PinRemoved(Wire):
     """root removes the pin of a link"""
     # Without a daemon that holds it, a link goes with its pin.
-    takes_when_blind = (UNFILTERED, DEAF)
+    takes_when_blind = (UNFILTERED, UNHEARD, DEAF)
 
     def do(self):
         if pin := self.pin("_xdp", "_tcx_in", "_tcx_out", *(f"/{hook}" for hook in HOOKS)):

@@ -21,6 +21,8 @@ STATE = "/run/chaos-state"
 # What a fault takes away, and with it whatever cannot be promised while it lasts:
 UNFILTERED = "unfiltered"  # root took our program off the wire, or a NIC is new: a SYN may pass
 UNWIRED = "unwired"  # there is no wire: nothing comes in or out, whoever filters
+# root took the egress program away: who spoke first is not seen, and a reply may be taken for a stranger
+UNHEARD = "unheard"
 DEAF = "deaf"  # root took a bind hook away: a bind may be unseen
 ENGINELESS = "engineless"  # dockerd is down, its containers with it
 LIARS = ("999_xdp", "998_tcx_in", "997_tcx_out", "nobody_4")  # pins that are not the sensor's

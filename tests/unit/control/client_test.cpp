@@ -70,7 +70,8 @@ TEST(ControlClient, SaysWithExitCode4ThatItMayNot) {
 TEST(ControlClient, KeepsMessageHintAndExitCodeOfAnErrorAnswer) {
     const TemporaryDirectory directory;
     ScriptedApi api;
-    api.answer = error_response(409, Error{"line\nbreak\x1b[31m", "do this", ExitCode::PolicyInvalid, 0});
+    api.answer =
+        error_response(409, Error{"line\nbreak\x1b[31m", "do this", ExitCode::PolicyInvalid, 0});
     const RunningServer server(directory.path(), api);
     const auto body = Client(directory.socket()).get("/v1/ports");
     ASSERT_FALSE(body);

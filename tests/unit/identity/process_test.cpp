@@ -128,7 +128,7 @@ TEST(ProcRoot, FindsTheHolderOfASocketByInode) {
     ASSERT_EQ(::fstat(socket.get(), &facts), 0);
     const auto holders = ProcRoot().socket_holders();
     ASSERT_TRUE(holders.contains(facts.st_ino));
-        const Descriptor mine{static_cast<std::uint32_t>(::getpid()),
+    const Descriptor mine{static_cast<std::uint32_t>(::getpid()),
                           static_cast<std::uint32_t>(socket.get())};
     EXPECT_EQ(holders.at(facts.st_ino).front(), mine);
     EXPECT_TRUE(ProcRoot().holds(mine, facts.st_ino));

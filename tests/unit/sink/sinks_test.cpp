@@ -113,6 +113,19 @@ TEST(FileSink, AppendsToAFileThatOnlyItsOwnerWritesAndItsGroupReads) {
     EXPECT_EQ(facts.st_mode & 0137U, 0U);
 }
 
+TEST(FileSink, WhatAKillLeftHalfWrittenSpoilsNoLine) {
+    const TemporaryDirectory directory;
+    const auto path = directory.file("events.jsonl");
+    for (const auto* before : {"{\"a\":1}\n{\"half", "{\"a\":1}\n"}) {
+        std::ofstream(path) << before;
+        auto sink = make_file_sink(path);
+        ASSERT_TRUE(sink);
+        (*sink)->write(sample("whole"));
+        EXPECT_THAT(content(path), testing::MatchesRegex("\\{\"a\":1\\}\n.*whole.*\n"));
+        EXPECT_THAT(content(path), testing::Not(HasSubstr("half")));
+    }
+}
+
 TEST(FileSink, GoesOnInANewFileAfterReopen) {
     const TemporaryDirectory directory;
     const auto path = directory.file("events.jsonl");
