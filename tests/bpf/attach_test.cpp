@@ -191,6 +191,30 @@ TEST_F(AttachTest, ALinkThatSomebodyDetachedByIdIsNoticedAndAttachedAgain) {
     }
 }
 
+TEST_F(AttachTest, ExchangedPinsArePutRightWithoutAGap) {
+    ASSERT_EQ(sensor_->attach_interface(request("up0", AttachKind::Native)).attached,
+              AttachKind::Native);
+    const auto name = [&](const char* kind) {
+        return pins() / "links" / (std::to_string(up_) + "_" + kind);
+    };
+    const auto in = link_id(link("xdp"));
+    const auto out = link_id(link("tcx_out"));
+    sensor_.reset();
+    std::filesystem::rename(name("xdp"), name("kept"));
+    std::filesystem::rename(name("tcx_out"), name("xdp"));
+    std::filesystem::rename(name("kept"), name("tcx_out"));
+    load();
+    EXPECT_EQ(state_of(up_).attached, AttachKind::Native);
+    EXPECT_TRUE(state_of(up_).egress);
+    EXPECT_TRUE(drops_a_syn());
+    const auto state = sensor_->attach_interface(request("up0"));
+    EXPECT_EQ(state.attached, AttachKind::Native) << state.why;
+    EXPECT_TRUE(state.egress) << state.why;
+    EXPECT_EQ(link_id(link("xdp")), in);
+    EXPECT_EQ(link_id(link("tcx_out")), out);
+    EXPECT_TRUE(drops_a_syn());
+}
+
 TEST_F(AttachTest, ARemovedPinIsNoticedAndMadeAgain) {
     for (const char* kind : {"xdp", "tcx_out"}) {
         SCOPED_TRACE(kind);

@@ -13,6 +13,7 @@
 #include "kernel/classic_tc.hpp"
 #include "kernel/links.hpp"
 #include "kernel/pin_directory.hpp"
+#include "kernel/uapi_new.hpp"
 
 namespace portlid::kernel {
 
@@ -20,13 +21,25 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// "" = none that an interface has.
+const char* kind_of(const UniqueFd& link) {
+    const auto facts = link_facts(link.get());
+    if (!facts) return "";
+    if (facts->type == BPF_LINK_TYPE_XDP) return "xdp";
+    if (facts->type != kLinkTypeTcx) return "";
+    return facts->attach_type == kTcxIngress ? "tcx_in" : "tcx_out";
+}
+
 constexpr const char* kGone = "the interface is gone from this network namespace";
 
 }  // namespace
 
 InterfaceHooks::InterfaceHooks(fs::path links, PacketPrograms programs, InterfaceSlots slots)
     : links_(std::move(links)), programs_(programs), slots_(slots) {
-    for (const auto& entry : entries(links_)) adopt(entry);
+    std::vector<fs::path> misnamed;
+    for (const auto& entry : entries(links_))
+        if (!adopt(entry)) misnamed.push_back(entry);
+    if (!misnamed.empty()) rename_pins(std::move(misnamed));
     for (auto& [ifindex, hooks] : interfaces_) {
         hooks.state.attached = held_kind(hooks);
         hooks.state.egress = egress_holds(hooks);
@@ -41,20 +54,42 @@ fs::path InterfaceHooks::pin(std::uint32_t ifindex, const char* kind) const {
     return links_ / (std::to_string(ifindex) + "_" + kind);
 }
 
-void InterfaceHooks::adopt(const fs::path& entry) {
+// False: the pin's name says another kind of link than it is.
+bool InterfaceHooks::adopt(const fs::path& entry) {
     const auto name = entry.filename().string();
     std::uint32_t ifindex = 0;
     const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), ifindex);
-    if (error != std::errc() || ifindex == 0) return;  // a socket hook's pin
+    if (error != std::errc() || ifindex == 0) return true;  // a socket hook's pin
     const std::string kind(stop, name.data() + name.size());
     auto& hooks = hooks_of(ifindex);
-    if (kind == "_xdp") hooks.xdp = open_pin(entry);
-    if (kind == "_tcx_in") hooks.tcx_in = open_pin(entry);
-    if (kind == "_tcx_out") hooks.tcx_out = open_pin(entry);
     if (kind == "_classic") {
         hooks.classic_in = find_classic(ifindex, Direction::In).has_value();
         hooks.classic_out = find_classic(ifindex, Direction::Out).has_value();
+        return true;
     }
+    auto link = open_pin(entry);
+    const std::string really = kind_of(link);
+    auto* place = really == "xdp"       ? &hooks.xdp
+                  : really == "tcx_in"  ? &hooks.tcx_in
+                  : really == "tcx_out" ? &hooks.tcx_out
+                                        : nullptr;
+    const bool right = kind == "_" + really;
+    if (place != nullptr && (right || !place->valid())) *place = std::move(link);
+    return right;
+}
+
+// Somebody exchanged names. All links are open by now, so none ends when another takes its pin.
+void InterfaceHooks::rename_pins(std::vector<fs::path> misnamed) {
+    for (const auto& [ifindex, hooks] : interfaces_)
+        for (const auto& [link, kind] : {std::pair{&hooks.xdp, "xdp"},
+                                         {&hooks.tcx_in, "tcx_in"},
+                                         {&hooks.tcx_out, "tcx_out"}}) {
+            const auto name = pin(ifindex, kind);
+            // What fails is made good by attaching.
+            if (link->valid() && pin_in_place(link->get(), name)) std::erase(misnamed, name);
+        }
+    std::error_code stays;
+    for (const auto& entry : misnamed) fs::remove(entry, stays);
 }
 
 InterfaceHooks::Hooks& InterfaceHooks::hooks_of(std::uint32_t ifindex) {

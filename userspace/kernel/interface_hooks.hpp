@@ -50,7 +50,8 @@ private:
     };
 
     [[nodiscard]] std::filesystem::path pin(std::uint32_t ifindex, const char* kind) const;
-    void adopt(const std::filesystem::path& entry);
+    [[nodiscard]] bool adopt(const std::filesystem::path& entry);
+    void rename_pins(std::vector<std::filesystem::path> misnamed);
     Hooks& hooks_of(std::uint32_t ifindex);
 
     [[nodiscard]] bool link_holds(const UniqueFd& link, std::uint32_t ifindex) const;

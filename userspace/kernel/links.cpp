@@ -18,10 +18,12 @@ std::optional<LinkFacts> link_facts(int link_fd) {
     bpf_link_info info{};
     __u32 size = sizeof(info);
     if (link_fd < 0 || bpf_obj_get_info_by_fd(link_fd, &info, &size) != 0) return std::nullopt;
-    LinkFacts facts{info.type, info.prog_id, 0, 0};
+    LinkFacts facts{info.type, info.prog_id};
     // tcx has its ifindex where XDP has it.
     if (info.type == BPF_LINK_TYPE_XDP || info.type == kLinkTypeTcx)
         facts.ifindex = info.xdp.ifindex;
+    // ...and its direction where network namespaces have theirs.
+    if (info.type == kLinkTypeTcx) facts.attach_type = info.netns.attach_type;
     if (info.type == BPF_LINK_TYPE_CGROUP) facts.cgroup_id = info.cgroup.cgroup_id;
     return facts;
 }

@@ -15,8 +15,9 @@ namespace portlid::kernel {
 struct LinkFacts {
     std::uint32_t type = 0;  // BPF_LINK_TYPE_*
     std::uint32_t prog_id = 0;
-    std::uint32_t ifindex = 0;    // XDP and tcx; 0 = detached, or its device is gone
-    std::uint64_t cgroup_id = 0;  // cgroup links; 0 = detached, or its cgroup is gone
+    std::uint32_t ifindex = 0;      // XDP and tcx; 0 = detached, or its device is gone
+    std::uint64_t cgroup_id = 0;    // cgroup links; 0 = detached, or its cgroup is gone
+    std::uint32_t attach_type = 0;  // tcx
 };
 [[nodiscard]] std::optional<LinkFacts> link_facts(int link_fd);
 // Id of a loaded program; 0 when the descriptor is none.
