@@ -134,6 +134,11 @@ class SwappedPins(LyingPins):
         if len(names) == 2:
             self.world.host("sh", "-ec", 'cd "$0"; mv "$1" kept; mv "$2" "$1"; mv kept "$2"',
                             self.sensor.bpffs, *names)
+        # At once: what another fault means by a name must be what has it.
+        self.sensor.start()
+
+    def undo(self):
+        """Nothing is left to put back."""
 
 
 class LyingMap(Daemon):
