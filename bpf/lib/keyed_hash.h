@@ -4,7 +4,7 @@
 // any two different inputs all pairs of results are equally likely over the key, so two are the
 // same with probability 2^-64 and meet in one of n buckets with 1/n, whatever the inputs. The last
 // steps are one-to-one: they keep that, and hide the sum's linearity from who watches collisions.
-// A SipHash costs ten times as much in BPF, which cannot rotate. Same code natively.
+// SipHash-1-3 costs five times as much in BPF, which cannot rotate. Same code natively.
 #pragma once
 
 #include "abi/maps.h"
