@@ -44,6 +44,8 @@ public:
     [[nodiscard]] Result<> fill_tables();
     // Looks whether the links are still there; re-attaches and reports what is not.
     void verify();
+    // Every hook on sockets that can be attached here is.
+    [[nodiscard]] bool hears_all() const { return failed_hooks_.empty(); }
 
     [[nodiscard]] const std::map<std::uint32_t, CoveredInterface>& interfaces() const {
         return covered_;

@@ -94,6 +94,7 @@ void Observer::record(const event::SocketRecord& record) {
     const auto before = table_.find(record.socket.cookie) != nullptr;
     event::SocketView view;
     if (record.kind == EVENT_close) view = view_of(record);
+    heard_ = true;
     stale_ |= table_.apply(record);
     if (record.kind == EVENT_close && !before) return;  // a bind that never became a listener
     if (record.kind != EVENT_close) view = view_of(record);
@@ -104,6 +105,8 @@ void Observer::record(const event::SocketRecord& record) {
 }
 
 void Observer::sweep() {
+    seconds_since_sweep_ = 0;
+    heard_ = false;
     inventory::SweepResult result;
     result.started = boot_now();
     std::vector<std::pair<std::uint32_t, std::uint32_t>> spaces;
@@ -116,6 +119,13 @@ void Observer::sweep() {
         for (const auto& socket : space.sockets) result.sockets.push_back(swept(space, socket));
     }
     stale_ |= table_.apply(result);
+}
+
+bool Observer::wants_sweep() {
+    constexpr unsigned kSeconds = 5, kQuietSeconds = 15;
+    table_.look_at_holders();
+    const bool quiet = !heard_ && coverage_.hears_all();
+    return ++seconds_since_sweep_ >= (quiet ? kQuietSeconds : kSeconds) || table_.wants_sweep();
 }
 
 void Observer::announce_containers(const EngineSnapshots& fresh) {

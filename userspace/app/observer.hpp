@@ -28,11 +28,10 @@ public:
     void record(const event::SocketRecord& record);
     // Every socket of every network namespace; what the table did not know is corrected.
     void sweep();
-    // Each second: true when something is known that only a sweep can name.
-    [[nodiscard]] bool wants_sweep() {
-        table_.look_at_holders();
-        return table_.wants_sweep();
-    }
+    // Asked each second: true when something is known that only a sweep can name, and every 5 s.
+    // While every hook is in place and tells of nothing, a sweep is the dearest thing that an idle
+    // sensor does: every 15 s.
+    [[nodiscard]] bool wants_sweep();
     void set_engines(EngineSnapshots engines);
     void set_nat(std::shared_ptr<const nat::Rules> rules);
     // Policy, interfaces or UFW may have changed.
@@ -85,6 +84,8 @@ private:
     std::uint32_t host_netns_ = 0;
     std::uint64_t joins_ = 0;    // how often the join was made
     std::uint64_t settled_ = 0;  // the one whose changes were reported last
+    bool heard_ = true;          // a record since the last sweep
+    unsigned seconds_since_sweep_ = 0;
     bool stale_ = true;
 };
 

@@ -32,7 +32,6 @@ using std::chrono::milliseconds;
 using LostRecords = std::array<std::uint64_t, EVENT_KIND_SLOTS>;
 constexpr milliseconds kRingPeriod{100};
 constexpr milliseconds kSecond{1000};
-constexpr milliseconds kSweepPeriod{5000};
 constexpr milliseconds kWindow{10000};
 constexpr milliseconds kHeartbeat{60000};
 
@@ -173,7 +172,7 @@ void Running::every_second() {
     const auto now = sensor->lost_records();
     emitter->report_gaps(now);
     sweep_if_lost(now);
-    // A port chosen after listen(), a descriptor given away: told within a second.
+    // Also for a port chosen after listen(), a descriptor given away: told within a second.
     if (observer->wants_sweep()) sweep();
     rollout->tick();
     binds->update();
@@ -294,7 +293,6 @@ Result<> Running::serve(Loop& loop) {
         if (auto r = loop.watch(sensor->ring_fds()[0], [this] { read_rings(); }); !r) return r;
         if (auto r = loop.every(kRingPeriod, [this] { read_rings(); }); !r) return r;
         if (auto r = loop.every(kSecond, [this] { every_second(); }); !r) return r;
-        if (auto r = loop.every(kSweepPeriod, [this] { sweep(); }); !r) return r;
         if (auto r = loop.every(kWindow,
                                 [this] {
                                     verdicts->close_window();
