@@ -22,8 +22,8 @@ ABI_SIZE(struct interface_config, 16);
 // policy_slots: outer slot 0 is the image in force; each gives way to the next at its deadline.
 #define POLICY_SLOT_ACTIVE 0u
 #define POLICY_SLOT_PREVIOUS 1u
-#define POLICY_SLOTS 4u
-#define TRIE_SLOTS 9u  // those of two whole sets of slots, and one being written
+#define POLICY_SLOTS 8u
+#define TRIE_SLOTS 17u  // those of two whole sets of slots, and one being written
 
 // trie_nodes: index = trie slot * TRIE_CHUNKS + node / TRIE_CHUNK_NODES. Nodes lie in chunks of one
 // fixed size because only such arrays are read without a helper call (an array that may differ in

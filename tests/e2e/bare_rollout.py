@@ -6,6 +6,7 @@ import json
 import pathlib
 import signal
 import sys
+import time
 
 from harness import bare
 from harness.clients import Session, no_reach, reach
@@ -190,6 +191,26 @@ def openings(lab):
         refusal(after, "set", "add", "nowhere", "192.0.2.1", code=2)
 
 
+def many_ends(lab):
+    """The daemon dead, more ends than the kernel has stages: what forbids is kept to its own end."""
+    cli = lab.ns["cli"]
+    with Portlid(lab, policy("monitor"), docker=False) as sensor:
+        for second in range(3, 12):
+            answer(sensor, "allow", f"{9000 + second}/tcp", "--for", f"{second}s")
+        answer(sensor, "mode", "enforce", "--for", "15s")
+        begun = time.monotonic()
+        sensor.kill()
+        while time.monotonic() < begun + 13:
+            assert no_reach(cli, HOST4, WEB), f"open after {time.monotonic() - begun:.1f} s"
+        until("monitoring again", lambda: reach(cli, HOST4, WEB), seconds=5)
+    with Portlid(lab, policy("enforce"), docker=False, like=sensor) as after:
+        for hours in range(1, 6):
+            answer(after, "mode", "monitor", "--rule", "open", "--for", f"{hours}h")
+        assert "keeps 5 ends" in refusal(after, "mode", "monitor", "--for", "6h", code=1)
+        answer(after, "allow", f"{WEB}/tcp", "--for", "6h")
+        answer(after, "mode", "monitor", "--confirm-within", "1m")
+
+
 def bans(lab):
     """ban: closed to the source at once on every port, lifted by itself; never management unforced."""
     cli = lab.ns["cli"]
@@ -245,6 +266,7 @@ ROWS = (("V01", "apply with a window, confirmed", confirmed),
         ("V04", "a policy whose own tests fail is not applied", own_tests),
         ("V05", "modes for a while, for a zone, unconfirmed", modes),
         ("V06", "openings and set members that end by themselves", openings),
+        ("V10", "a mode keeps its end, however many openings end before", many_ends),
         ("V07", "bans that end by themselves and survive a restart", bans),
         ("V08", "the lock-out guard", guarded))
 

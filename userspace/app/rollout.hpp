@@ -71,6 +71,7 @@ private:
     struct Laid {
         std::vector<StageSpec> stages;
         std::size_t instants_left_out = 0;
+        Result<> firm_ends_fit;
     };
 
     [[nodiscard]] Answer apply(const control::Request& request);

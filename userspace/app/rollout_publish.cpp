@@ -25,6 +25,7 @@ Result<Rollout::Laid> Rollout::lay(Candidate& confirmed, Candidate* pending, Boo
     const auto instants = rollout::instants(wanted, now).size();
     auto number = same_number != 0 ? same_number : next_number();
     Laid laid;
+    laid.firm_ends_fit = rollout::refuse_too_many_ends(wanted, now, POLICY_SLOTS);
     for (auto& stage : plan) {
         auto& from = stage.pending ? *pending : confirmed;
         auto compiled = stage.laid || !from.compiled ? policies_.compile(stage.policy)
@@ -89,6 +90,7 @@ Result<> Rollout::guard(const StageSpec& stage, const Change& change) const {
 // What follows by itself counts too: an opening that ends must not take the way in with it, unless
 // it would do so at that instant without this change as well.
 Result<> Rollout::guard_all(const Laid& laid, const Change& change) const {
+    if (!laid.firm_ends_fit) return laid.firm_ends_fit;
     if (auto safe = guard(laid.stages.front(), change); !safe) return safe;
     for (std::size_t i = 1; i < laid.stages.size(); ++i) {
         const auto begins = *laid.stages[i - 1].until;

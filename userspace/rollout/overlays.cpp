@@ -185,6 +185,21 @@ std::vector<BootTime> ends(const Overlays& overlays, BootTime now) {
     return {instants.begin(), instants.end()};
 }
 
+std::vector<BootTime> firm_ends(const policy::Policy& base, const Overlays& overlays, BootTime now,
+                                bool confirmed) {
+    Overlays firm;
+    firm.modes = overlays.modes;
+    for (auto& mode : firm.modes)
+        if (mode.unconfirmed && confirmed) mode.until = mode.then;
+    const auto opens = [&](const SetChange& change) {
+        return change.add && std::find(base.deny_text.begin(), base.deny_text.end(), change.set) ==
+                                 base.deny_text.end();
+    };
+    firm.sets = overlays.sets;
+    std::erase_if(firm.sets, opens);
+    return ends(firm, now);
+}
+
 std::vector<BootTime> label_ends(const policy::Policy& base, const Overlays& overlays,
                                  BootTime now) {
     std::set<BootTime> instants;

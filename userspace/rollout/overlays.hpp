@@ -83,6 +83,11 @@ struct Overlays {
 bool drop_ended(Overlays& overlays, BootTime now);
 // The instants after `now` at which something ends, ascending, each once; without labels.
 [[nodiscard]] std::vector<BootTime> ends(const Overlays& overlays, BootTime now);
+// ...of them those at which something ends that must not end early, since that could open: modes,
+// members taken out of a set, members put in one that `deny` names. `confirmed`: one that waits for
+// its confirmation counts as confirmed.
+[[nodiscard]] std::vector<BootTime> firm_ends(const policy::Policy& base, const Overlays& overlays,
+                                              BootTime now, bool confirmed = false);
 // ...and at which something ends that labels open under `base`.
 [[nodiscard]] std::vector<BootTime> label_ends(const policy::Policy& base, const Overlays& overlays,
                                                BootTime now);

@@ -2,6 +2,7 @@
 #include "rollout/stages.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace portlid::rollout {
 
@@ -13,6 +14,39 @@ Stage stage_at(const Plan& plan, BootTime when) {
     auto overlays = *plan.overlays;
     drop_ended(overlays, when);
     return {overlay(base, overlays, when), std::nullopt, waits, !overlays.empty()};
+}
+
+// The ends under either policy that must not come early.
+std::set<BootTime> firm(const Plan& plan, BootTime now, bool confirmed) {
+    std::set<BootTime> all;
+    for (const auto* base : {plan.confirmed, plan.pending}) {
+        if (base == nullptr) continue;
+        const auto some = firm_ends(*base, *plan.overlays, now, confirmed);
+        all.insert(some.begin(), some.end());
+    }
+    return all;
+}
+
+// Of `all` at most `count`: the next one, for whoever is alive to go on from there; then what must
+// not happen early; then as many others as there is room for.
+std::vector<BootTime> kept(const Plan& plan, const std::vector<BootTime>& all, BootTime now,
+                           std::size_t count) {
+    std::vector<BootTime> wanted;
+    if (!all.empty()) wanted.push_back(all.front());
+    if (plan.pending != nullptr && plan.deadline > now) wanted.push_back(plan.deadline);
+    const auto kept_exactly = firm(plan, now, false);
+    wanted.insert(wanted.end(), kept_exactly.begin(), kept_exactly.end());
+    wanted.insert(wanted.end(), all.begin(), all.end());
+    std::set<BootTime> chosen;
+    for (const auto instant : wanted)
+        if (chosen.size() < count) chosen.insert(instant);
+    return {chosen.begin(), chosen.end()};
+}
+
+// The last instant before `end`, from `begin` on.
+BootTime last_before(const std::vector<BootTime>& all, BootTime end, BootTime begin) {
+    const auto after = std::lower_bound(all.begin(), all.end(), end);
+    return after == all.begin() ? begin : std::max(begin, *std::prev(after));
 }
 
 }  // namespace
@@ -32,16 +66,24 @@ std::vector<BootTime> instants(const Plan& plan, BootTime now) {
 
 std::vector<Stage> stages(const Plan& plan, BootTime now, std::size_t room) {
     const auto all = instants(plan, now);
-    const auto kept = std::min(all.size(), room - 1);
     std::vector<Stage> list;
     auto begin = now;
-    for (std::size_t i = 0; i < kept; ++i) {
-        list.push_back(stage_at(plan, begin));
-        list.back().until = all[i];
-        begin = all[i];
+    for (const auto end : kept(plan, all, now, room - 1)) {
+        list.push_back(stage_at(plan, last_before(all, end, begin)));
+        list.back().until = end;
+        begin = end;
     }
     list.push_back(stage_at(plan, all.empty() ? now : all.back()));
     return list;
+}
+
+Result<> refuse_too_many_ends(const Plan& plan, BootTime now, std::size_t room) {
+    // One stage is the first, one ends at the next instant of any kind, one waits for `confirm`.
+    const auto limit = room - 3;
+    if (firm(plan, now, true).size() <= limit) return {};
+    return fail("the kernel keeps " + std::to_string(limit) +
+                    " ends of modes and of set members that deny or are taken out, and has them",
+                "portlid status lists them: end one first, or leave out --for");
 }
 
 }  // namespace portlid::rollout

@@ -4,6 +4,7 @@
 // once, each stage with the instant at which it ends, so that it happens with the daemon dead too.
 #pragma once
 
+#include "base/result.hpp"
 #include "rollout/overlays.hpp"
 
 namespace portlid::rollout {
@@ -25,8 +26,11 @@ struct Plan {
 // The instants after `now` at which another stage begins, ascending, each once.
 [[nodiscard]] std::vector<BootTime> instants(const Plan& plan, BootTime now);
 
-// At most `room` stages, the first in force at `now`. Where more instants than stages remain, the
-// last stage is what stands when all of them have passed: an opening may close early, never late.
+// At most `room` stages, the first in force at `now` and exact. Where more instants than stages
+// remain, the firm ones are kept, and openings that end in between close early, never late.
 [[nodiscard]] std::vector<Stage> stages(const Plan& plan, BootTime now, std::size_t room);
+
+// Why `room` stages cannot keep every firm end of `plan`; one is left for a confirmation.
+[[nodiscard]] Result<> refuse_too_many_ends(const Plan& plan, BootTime now, std::size_t room);
 
 }  // namespace portlid::rollout

@@ -157,6 +157,63 @@ TEST(Stages, MoreInstantsThanRoomEndEarlyNeverLate) {
     EXPECT_EQ(list[3].policy.services.size(), 2U);
 }
 
+// Daemon dead, room for three instants, six openings that end first: what forbids ends in its time.
+TEST(Stages, WhatWouldOpenByEndingEarlyIsKeptToThePoint) {
+    const auto policy = overlaid_base();
+    Overlays overlays;
+    for (std::uint16_t port = 1; port <= 6; ++port)
+        overlays.openings.push_back(
+            {{policy::PortProtocol::Tcp, port, port}, {}, "", at(10ULL * port), {}});
+    overlays.modes.push_back(force(policy::Mode::Enforce));
+    overlays.modes.back().until = at(100);
+    overlays.sets.push_back({"office", *Cidr::parse("192.0.2.1"), true, at(90), {}});  // denied
+    const auto list = stages({&policy, nullptr, {}, &overlays}, at(1), 4);
+    ASSERT_EQ(list.size(), 4U);
+    EXPECT_EQ(list[0].until, at(10));  // exact, for a daemon that lives
+    EXPECT_EQ(list[0].policy.services.size(), 2U + 6U);
+    EXPECT_EQ(list[1].until, at(90));
+    EXPECT_EQ(list[1].policy.services.size(), 2U);  // closed early
+    EXPECT_EQ(list[1].policy.deny.size(), 2U);
+    EXPECT_EQ(list[2].until, at(100));
+    EXPECT_EQ(list[2].policy.deny.size(), 1U);
+    EXPECT_EQ(service_mode(list[2].policy, 0, 1), policy::Mode::Enforce);
+    EXPECT_EQ(service_mode(list[3].policy, 0, 1), policy::Mode::Monitor);
+}
+
+TEST(Stages, ADeadlineOfAConfirmationGoesBeforeEveryOtherEnd) {
+    const auto policy = overlaid_base();
+    Overlays overlays;
+    for (std::uint64_t end = 1; end <= 9; ++end) {
+        overlays.modes.push_back(force(policy::Mode::Enforce, "lan"));
+        overlays.modes.back().until = at(10 * end);
+    }
+    const auto list = stages({&policy, &policy, at(300), &overlays}, at(1), 4);
+    ASSERT_EQ(list.size(), 4U);
+    EXPECT_EQ(list[2].until, at(300));
+    EXPECT_TRUE(list[2].pending);
+    EXPECT_FALSE(list[3].pending);
+}
+
+TEST(Stages, MoreFirmEndsThanTheKernelKeepsAreRefused) {
+    const auto policy = overlaid_base();
+    Overlays overlays;
+    for (std::uint8_t end = 1; end <= 5; ++end)
+        overlays.sets.push_back({"office", *Cidr::parse("203.0.113.7"), false, at(end), {}});
+    for (std::uint16_t port = 1; port <= 6; ++port)
+        overlays.openings.push_back(
+            {{policy::PortProtocol::Tcp, port, port}, {}, "", at(10ULL * port), {}});
+    const Plan plan{&policy, nullptr, {}, &overlays};
+    EXPECT_TRUE(refuse_too_many_ends(plan, at(0), 8));
+    overlays.modes.push_back(force(policy::Mode::Monitor));
+    overlays.modes.back().until = at(9);
+    const auto refused = refuse_too_many_ends(plan, at(0), 8);
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message.find("keeps 5 ends"), std::string::npos);
+    EXPECT_TRUE(refuse_too_many_ends(plan, at(1), 8));  // one has ended
+    overlays.modes.back().unconfirmed = true;                       // has a place of its own
+    EXPECT_TRUE(refuse_too_many_ends(plan, at(0), 8));
+}
+
 TEST(Ends, AreSortedAndEachOnce) {
     Overlays overlays;
     overlays.modes.push_back(force(policy::Mode::Monitor));
