@@ -210,7 +210,7 @@ TEST(Stages, MoreFirmEndsThanTheKernelKeepsAreRefused) {
     ASSERT_FALSE(refused);
     EXPECT_NE(refused.error().message.find("keeps 5 ends"), std::string::npos);
     EXPECT_TRUE(refuse_too_many_ends(plan, at(1), 8));  // one has ended
-    overlays.modes.back().unconfirmed = true;                       // has a place of its own
+    overlays.modes.back().unconfirmed = true;           // has a place of its own
     EXPECT_TRUE(refuse_too_many_ends(plan, at(0), 8));
 }
 
