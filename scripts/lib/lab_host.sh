@@ -39,13 +39,13 @@ docker_ready() { lab_exec host docker version; }
 docker_up() {
     local options
     read -ra options <<<"${PORTLID_LAB_DOCKERD:-}"
+    lab_exec host sh -c 'echo "{}" >/run/dockerd.json'
     lab_spawn host dockerd dockerd --config-file /run/dockerd.json --data-root "$LAB_DIR/docker" \
         --exec-root /run/docker --pidfile /run/dockerd.pid --host unix:///run/docker.sock \
         --storage-driver vfs --exec-opt native.cgroupdriver=cgroupfs \
         --cgroup-parent "/portlid-$LAB/host/docker" --bip 172.30.0.1/24 \
         --default-address-pool base=172.31.0.0/16,size=24 --dns 203.0.113.130 \
         --ipv6 --fixed-cidr-v6 fd00:d0c::/64 --ip6tables --experimental --log-level warn "${options[@]}"
-    lab_exec host sh -c 'echo "{}" >/run/dockerd.json'
     wait_for 30 docker_ready || die "dockerd does not answer"
     image_import
 }
