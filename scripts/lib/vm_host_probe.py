@@ -67,16 +67,17 @@ def phase_of(log):
 
 
 def watch(wire, log, seconds):
-    """{phase: {"sent": n, port: answers}}"""
+    """{phase: {"sent": n, port: answers, "at": [when the closed port answered, in s since the phase began]}}"""
     counted, number, deadline, next_look = {}, 0, time.monotonic() + seconds, 0.0
-    phase = "booting"
+    phase, since = "booting", time.monotonic()
     while time.monotonic() < deadline:
         if time.monotonic() >= next_look:
             text = log.read_text(errors="replace")
-            phase, next_look = phase_of(text), time.monotonic() + 0.2
+            before, phase, next_look = phase, phase_of(text), time.monotonic() + 0.2
+            since = since if phase == before else time.monotonic()
             if "vm: result" in text:
                 return counted
-        tally = counted.setdefault(phase, {"sent": 0, OPEN: 0, CLOSED: 0})
+        tally = counted.setdefault(phase, {"sent": 0, OPEN: 0, CLOSED: 0, "at": []})
         number += 1
         for port in (OPEN, CLOSED):
             wire.send(syn(port, number))
@@ -91,6 +92,8 @@ def watch(wire, log, seconds):
             port = answered_port(frame)
             if port in (OPEN, CLOSED):
                 tally[port] += 1
+            if port == CLOSED:
+                tally["at"].append(f"{time.monotonic() - since:.1f} s")
     print(f"FAIL vm the VM did not end within {seconds} s")
     return counted
 
@@ -98,12 +101,14 @@ def watch(wire, log, seconds):
 def judge(counted):
     failed = 0
     for phase, promise in PHASES.items():
-        tally = counted.get(phase, {"sent": 0, OPEN: 0, CLOSED: 0})
+        tally = counted.get(phase, {"sent": 0, OPEN: 0, CLOSED: 0, "at": []})
         kept = tally["sent"] > 0 and (tally[CLOSED] > 0) == (promise == "answers")
         kept = kept and (phase != "enforced" or tally[OPEN] > 0)
         failed += not kept
         print(f"{'PASS' if kept else 'FAIL'} vm wire {phase}: {tally['sent']} SYNs each, port {OPEN} answered "
               f"{tally[OPEN]} times, port {CLOSED} {tally[CLOSED]} times (must be: {promise})", flush=True)
+        if not kept and tally["at"]:
+            print(f"    answers {tally['at'][0]} to {tally['at'][-1]} after the phase began, of {len(tally['at'])}")
     return failed
 
 

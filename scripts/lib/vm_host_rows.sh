@@ -132,6 +132,8 @@ case $(cat $state/stage 2>/dev/null || echo 0) in
         row V10 "kill -9: systemd starts it anew, the links are the same" killed
         row V11 "a sensor that hangs is ended by the watchdog and started anew" watched
         row V12 "an upgrade: another process, the same links" upgraded
+        echo "vm: phase removing"
+        sleep 1 # until the prober has read that
         row V13 "remove: nothing of it is in the kernel" removed
         echo "vm: phase removed"
         sleep 5
