@@ -4,6 +4,7 @@ contract; nothing half-attached."""
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -251,6 +252,32 @@ def hook_detached(lab):
               sensor.get("status")["hooks"], seconds=2)
 
 
+def map_pins_removed(lab):
+    """Somebody removes pins of maps, or all pins: said once, back within 2 s, and the next start adopts them."""
+    with Portlid(lab, policy("enforce"), docker=False, options=("--on-exit", "keep")) as sensor:
+        all_of_them = sensor.pins()
+        maps = lab.host_file(sensor.bpffs) / all_of_them[0].split("/")[0] / "maps"
+        for name in ("bans", "policy_slots"):
+            (maps / name).unlink()
+        told = sensor.wait_event("the tampering", lambda e: e["kind"] == "tamper.detected", seconds=2)
+        assert told["what"] == "maps" and "bans, policy_slots" in told["why"], told
+        until("they are pinned again", lambda: sensor.pins() == all_of_them, seconds=1)
+        (maps / "flows").rename(maps / "old")
+        (maps / "forwarded_flows").rename(maps / "flows")
+        (maps / "old").rename(maps / "forwarded_flows")
+        until("exchanged ones are told", lambda: len(sensor.events("tamper.detected")) == 2, seconds=2)
+        shutil.rmtree(lab.host_file(sensor.bpffs))
+        until("every pin is back", lambda: sensor.pins() == all_of_them, seconds=4)
+        held = pinned_id(lab, sensor, maps / "flows")
+    with Portlid(lab, policy("enforce"), docker=False, like=sensor) as after:
+        assert pinned_id(lab, after, maps / "flows") == held, "the next start made maps of its own"
+
+
+def pinned_id(lab, sensor, path):
+    name = f"{sensor.bpffs}/{path.parents[1].name}/maps/{path.name}"
+    return json.loads(lab.run("host", "bpftool", "-j", "map", "show", "pinned", name).stdout)["id"]
+
+
 def explained(lab):
     """explain without a destination means the address that strangers aim at."""
     with Portlid(lab, policy("enforce"), docker=False) as sensor:
@@ -277,6 +304,7 @@ ROWS = (("R01", "a broken policy at start: exit 5, file:line, nothing attached",
         ("R15", "Ctrl-C detaches and ends with exit 0", interrupted),
         ("R16", "a detached egress program: said, back within 2 s", egress_detached),
         ("R17", "a detached socket hook: said, back within 2 s", hook_detached),
+        ("R19", "removed pins of maps: said, back within 2 s, adopted by the next start", map_pins_removed),
         ("R18", "explain means the address that strangers aim at", explained))
 
 

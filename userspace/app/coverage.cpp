@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/coverage.hpp"
 
+#include <fmt/ranges.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "app/layers.hpp"
 #include "base/file.hpp"
@@ -267,6 +269,22 @@ void Coverage::verify_sockets() {
     failed_hooks_ = failed;
 }
 
+// Nothing is filtered differently, but the next start would begin without flows, bans and policy.
+void Coverage::verify_map_pins() {
+    const auto mended = sensor_->mend_map_pins();
+    const auto problem = mended ? std::string() : mended.error().message;
+    const bool told = problem == std::exchange(pin_problem_, problem);
+    if (mended ? mended->empty() : told) return;
+    const auto why =
+        mended ? fmt::format("their pins were removed or exchanged: {}", fmt::join(*mended, ", "))
+               : problem;
+    emitter_.emit(
+        event::Kind::TamperDetected,
+        event::sensor_degraded_body(emitter_.origin(), "maps", why,
+                                    mended ? "they are pinned again; find out who removed them"
+                                           : "the next start would not find them: portlid doctor"));
+}
+
 // What a look at one interface found; true where something has to be attached again.
 bool Coverage::mend(const kernel::InterfaceState& state) {
     const auto known = covered_.find(state.ifindex);
@@ -293,6 +311,7 @@ void Coverage::verify() {
     if (sensor_ == nullptr) return;
     sensor_->verify_links();
     verify_sockets();
+    verify_map_pins();
     if (options_.sockets_only) return;
     bool gap = false;
     for (const auto& state : sensor_->interfaces())

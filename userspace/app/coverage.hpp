@@ -77,6 +77,7 @@ private:
     void drop_missing(const std::map<std::uint32_t, policy::ZoneChoice>& chosen);
     void require_egress(CoveredInterface& covered, bool fresh);
     void verify_sockets();
+    void verify_map_pins();
     void report_tampering(const std::string& what, const std::string& why, bool back);
     bool mend(const kernel::InterfaceState& state);
     // `gap`: egress of an interface was not watched for a moment.
@@ -93,6 +94,7 @@ private:
     std::map<std::uint32_t, CoveredInterface> covered_;
     std::set<std::string> failed_hooks_;    // told
     std::set<std::string> never_attached_;  // failed at the start
+    std::string pin_problem_;               // told
     ReplyGuard guard_;
     std::set<std::uint32_t> lost_;  // announced as lost, not yet restored
 };

@@ -14,6 +14,7 @@
 #include "kernel/lifecycle.hpp"
 #include "kernel/links.hpp"
 #include "kernel/map_access.hpp"
+#include "kernel/map_pins.hpp"
 #include "kernel/own_addresses.hpp"
 #include "kernel/pin_directory.hpp"
 #include "kernel/read_hash.hpp"
@@ -36,6 +37,7 @@ struct Sensor::Impl {
     std::unique_ptr<RingReader> verdict_ring;
     SocketHooks sockets;
     InterfaceHooks interfaces;
+    MapPins map_pins;
 
     [[nodiscard]] static Result<std::unique_ptr<Impl>> assemble(const PinDirectory& pins,
                                                                 Cgroup cgroup, bool sockets_only);
@@ -107,10 +109,11 @@ Result<std::unique_ptr<Sensor::Impl>> Sensor::Impl::assemble(const PinDirectory&
     }
     pins.take_over_other_versions();
     auto interfaces = make_interface_hooks(pins, *programs);
-    return std::unique_ptr<Impl>(new Impl{pins, std::move(cgroup), std::move(*programs),
-                                          std::move(*generations), std::move(*bans),
-                                          std::move(*socket_ring), std::move(*verdict_ring),
-                                          SocketHooks(pins.links()), std::move(interfaces)});
+    MapPins map_pins(*programs, pins);
+    return std::unique_ptr<Impl>(
+        new Impl{pins, std::move(cgroup), std::move(*programs), std::move(*generations),
+                 std::move(*bans), std::move(*socket_ring), std::move(*verdict_ring),
+                 SocketHooks(pins.links()), std::move(interfaces), std::move(map_pins)});
 }
 
 Result<std::unique_ptr<Sensor>> Sensor::load(const SensorOptions& options) {
@@ -243,6 +246,10 @@ std::vector<InterfaceState> Sensor::interfaces() const {
 void Sensor::verify_links() {
     impl_->interfaces.verify();
     impl_->sockets.verify();
+}
+
+Result<std::vector<std::string>> Sensor::mend_map_pins() {
+    return impl_->map_pins.mend();
 }
 
 std::vector<HookState> Sensor::hooks() const {

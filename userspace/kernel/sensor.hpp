@@ -150,6 +150,9 @@ public:
     [[nodiscard]] std::vector<InterfaceState> interfaces() const;
     // The links as the kernel has them now; states of those that somebody detached change.
     void verify_links();
+    // Pins of maps that somebody removed or exchanged are put right: their names. The next start
+    // would miss what is in them.
+    [[nodiscard]] Result<std::vector<std::string>> mend_map_pins();
     [[nodiscard]] std::vector<HookState> hooks() const;
     [[nodiscard]] bool conntrack_available() const;
 
