@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <numeric>
 #include <string_view>
 
@@ -19,10 +20,20 @@ std::string host_name() {
     return name.data();
 }
 
+// When the run before had last told everything: what the kernel lost since, a start finds. The page
+// of the ring has that time for `lost_since_ns`.
+WallTime clean_before(const sink::CursorPage& page) {
+    const auto now = wall_now();
+    if (page.lost_since_ns == 0) return now;
+    return std::min(now, WallTime(std::chrono::nanoseconds(page.lost_since_ns)));
+}
+
 }  // namespace
 
 Emitter::Emitter(std::unique_ptr<sink::FanOut> sinks, sink::Cursor ring_losses)
-    : sinks_(std::move(sinks)), ring_losses_(std::move(ring_losses)), last_clean_(wall_now()) {
+    : sinks_(std::move(sinks)),
+      ring_losses_(std::move(ring_losses)),
+      last_clean_(clean_before(*ring_losses_.operator->())) {
     origin_.host = host_name();
     origin_.boot_id = portlid::boot_id();
     origin_.version = kVersion;
@@ -67,7 +78,17 @@ void Emitter::report_gaps(const std::array<std::uint64_t, EVENT_KIND_SLOTS>& rin
     last_clean_ = wall_now();
 }
 
+// The page goes to the disk when it changes: once a heartbeat is often enough for a time.
+void Emitter::note_clean() {
+    ring_losses_->lost_since_ns = last_clean_.time_since_epoch().count();
+}
+
+Emitter::~Emitter() {
+    note_clean();
+}
+
 void Emitter::heartbeat(event::Json hooks) {
+    note_clean();
     auto body = event::sensor_heartbeat_body(origin_, sinks_->emitted(), lost_);
     body["hooks"] = std::move(hooks);
     emit(event::Kind::SensorHeartbeat, std::move(body));

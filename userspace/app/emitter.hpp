@@ -18,6 +18,10 @@ public:
     // `ring_losses`: what the kernel counted when it was last looked at, and what of it was told.
     Emitter(std::unique_ptr<sink::FanOut> sinks, sink::Cursor ring_losses);
 
+    ~Emitter();
+    Emitter(const Emitter&) = delete;
+    Emitter& operator=(const Emitter&) = delete;
+
     [[nodiscard]] const event::Origin& origin() const { return origin_; }
     void set_policy(std::uint64_t generation, std::string hash);
 
@@ -27,7 +31,8 @@ public:
     void emit(event::Event event);
 
     // Losses that nobody told become sensor.gap events: also those of the time when no sensor ran
-    // and the programs in the kernel went on.
+    // and the programs in the kernel went on, `since` the end of the run before (after a kill: its
+    // last heartbeat).
     void report_gaps(const std::array<std::uint64_t, EVENT_KIND_SLOTS>& ring_lost);
     void heartbeat(event::Json hooks);  // the state of each hook, as in `status`
 
@@ -35,6 +40,8 @@ public:
     [[nodiscard]] sink::FanOut& sinks() { return *sinks_; }
 
 private:
+    void note_clean();
+
     std::unique_ptr<sink::FanOut> sinks_;
     event::Origin origin_;
     event::LostCounts lost_;
