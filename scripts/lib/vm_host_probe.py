@@ -53,12 +53,12 @@ def syn(port, number):
     return frames.ethernet(HOST_MAC, OUR_MAC, frames.ipv4(STRANGER, HOST, frames.TCP, segment))
 
 
-def answered_port(frame):
-    """The port that said SYN-ACK in this frame, or None."""
+def answered(frame):
+    """(the port that said SYN-ACK in this frame, the number of the SYN that it answers), or None."""
     if len(frame) < 54 or struct.unpack_from("!H", frame, 12)[0] not in (frames.ETH_IPV4, frames.ETH_IPV6):
         return None
     facts = frames.tcp_facts(frame)
-    return facts[2] if facts and facts[4] & 0x12 == 0x12 else None
+    return (facts[2], facts[6] - 1) if facts and facts[4] & 0x12 == 0x12 else None
 
 
 def phase_of(log):
@@ -67,8 +67,9 @@ def phase_of(log):
 
 
 def watch(wire, log, seconds):
-    """{phase: {"sent": n, port: answers, "at": [when the closed port answered, in s since the phase began]}}"""
-    counted, number, deadline, next_look = {}, 0, time.monotonic() + seconds, 0.0
+    """{phase: {"sent": n, port: answers, "at": [when the closed port answered, in s since the phase began]}}
+    An answer counts for the phase in which its SYN was sent: a host goes on answering what it once let in."""
+    sent_in, counted, number, deadline, next_look = {}, {}, 0, time.monotonic() + seconds, 0.0
     phase, since = "booting", time.monotonic()
     while time.monotonic() < deadline:
         if time.monotonic() >= next_look:
@@ -79,6 +80,7 @@ def watch(wire, log, seconds):
                 return counted
         tally = counted.setdefault(phase, {"sent": 0, OPEN: 0, CLOSED: 0, "at": []})
         number += 1
+        sent_in[number] = tally
         for port in (OPEN, CLOSED):
             wire.send(syn(port, number))
         tally["sent"] += 1
@@ -89,11 +91,11 @@ def watch(wire, log, seconds):
                 continue
             if struct.unpack_from("!H", frame, 12)[0] == frames.ETH_ARP and frame[21] == 1:
                 wire.send(arp_answer(frame))
-            port = answered_port(frame)
-            if port in (OPEN, CLOSED):
-                tally[port] += 1
-            if port == CLOSED:
-                tally["at"].append(f"{time.monotonic() - since:.1f} s")
+            port, of = answered(frame) or (None, None)
+            if port in (OPEN, CLOSED) and of in sent_in:
+                sent_in[of][port] += 1
+            if port == CLOSED and of in sent_in:
+                sent_in[of]["at"].append(f"{time.monotonic() - since:.1f} s")
     print(f"FAIL vm the VM did not end within {seconds} s")
     return counted
 
