@@ -34,13 +34,21 @@ char LICENSE[] SEC("license") = "GPL";
 const volatile __u64 sensor_cgroup_id = 0;
 const volatile __u32 sensor_cgroup_level = 0;
 
+// The kernel can be told that a context is a struct sock (6.2). Set before load.
+const volatile __u8 cast_available = 0;
+extern void* bpf_rdonly_cast(const void* object, __u32 btf_id) __weak __ksym;
+
 static __always_inline bool current_is_watched(void) {
     if (!sensor_cgroup_id) return true;
     return bpf_get_current_ancestor_cgroup_id((int)sensor_cgroup_level) == sensor_cgroup_id;
 }
 
 static __always_inline void remember(const struct listener_record* record) {
-    if (bpf_map_update_elem(&listeners, &record->socket.cookie, record, BPF_ANY))
+    struct listener_record* known = bpf_map_lookup_elem(&listeners, &record->socket.cookie);
+    // In its place, which costs a third: nobody looks at it before the socket is released.
+    if (known)
+        *known = *record;
+    else if (bpf_map_update_elem(&listeners, &record->socket.cookie, record, BPF_ANY))
         count_health(HEALTH_listeners_full);
 }
 
@@ -131,19 +139,18 @@ int bind6(struct bpf_sock_addr* ctx) {
 
 // A cgroup socket program's context is the struct sock itself at run time, which no documentation
 // promises; so nothing is believed unless the namespace cookie it leads to is the helper's.
-static __always_inline const struct sock* sock_behind(struct bpf_sock* ctx, __u64 netns_cookie) {
-    const struct sock* sk = (const struct sock*)ctx;
-    if (BPF_CORE_READ(sk, __sk_common.skc_net.net, net_cookie) != netns_cookie) return 0;
-    return sk;
-}
-
+//
 // Returns false when the record should not be kept: kernel sockets (tunnels, MPTCP subflows) are
 // never released through the hook that would remove it.
 static __always_inline bool fill_hidden(struct listener_record* record, struct bpf_sock* ctx) {
-    const struct sock* sk = sock_behind(ctx, record->socket.netns_cookie);
-    if (!sk) return true;
-    fill_traits(&record->socket, sk);
-    return !is_kernel_socket(sk);
+    struct sock_traits traits;
+    if (cast_available)
+        read_traits(&traits, bpf_rdonly_cast(ctx, bpf_core_type_id_kernel(struct sock)));
+    else
+        probe_traits(&traits, (const struct sock*)ctx);
+    if (traits.netns_cookie != record->socket.netns_cookie) return true;
+    set_traits(&record->socket, &traits);
+    return !traits.is_kernels;
 }
 
 static __always_inline __u16 requested_port(void* sk, __u16 port_host) {
@@ -204,7 +211,7 @@ static __always_inline void started_listening(struct sock* sk) {
     record.socket.cookie = cookie;
     record.socket.requested_port_host = requested_before_listen(sk, record.socket.port_host);
     if (record.socket.port_host) record.socket.flags |= SOCKET_BOUND;
-    __u32 backlog = BPF_CORE_READ(sk, sk_max_ack_backlog);
+    __u32 backlog = sk->sk_max_ack_backlog;
     record.socket.backlog = backlog > 65535 ? 65535 : (__u16)backlog;
     record.since_boot_ns = bpf_ktime_get_boot_ns();
     record.state = LISTENER_LISTENING;

@@ -113,6 +113,7 @@ void configure(LoadedPrograms& programs, const LoadRequest& request) {
     programs.conntrack = has_conntrack_kfuncs(vmlinux.get());
     programs.lsm_hooks = find_lsm_hooks(vmlinux.get());
     skeleton.rodata->conntrack_available = programs.conntrack ? 1 : 0;
+    skeleton.rodata->cast_available = has_function(vmlinux.get(), "bpf_rdonly_cast") ? 1 : 0;
     // The root's id is 1. A mount whose root is another cgroup (we are in a cgroup namespace) does
     // not say how deep it lies, and everything we can see is below it: no filter.
     const bool depth_unknown = request.cgroup.level == 0 && request.cgroup.id != 1;
