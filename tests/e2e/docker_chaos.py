@@ -63,7 +63,8 @@ class Deck:
 
 
 def strike(world, faults):
-    """All of them, each lasting for a moment; a daemon that is away comes back first."""
+    """All of them, each lasting for a moment; a daemon that is away comes back first, a disk before what has to
+    be told."""
     world.blind = any(fault.blinds for fault in faults)
     done = []
     try:
@@ -79,7 +80,7 @@ def strike(world, faults):
     finally:
         with contextlib.ExitStack() as stack:  # one that fails keeps no other from being put back
             stack.callback(end_excuses, world, done)
-            for fault in sorted(done, key=lambda fault: fault.blinds):
+            for fault in sorted(done, key=lambda fault: fault.blinds or fault.mutes):
                 stack.callback(fault.undo)
 
 

@@ -57,7 +57,7 @@ class DockerRestarted(Fault):
 
 class DiskFull(Fault):
     """ENOSPC in the state directory"""
-    where = "disk"
+    where, mutes = "disk", True
 
     def do(self):
         self.world.host("sh", "-c", f"dd if=/dev/zero of={STATE}/filler bs=64k 2>/dev/null; :")

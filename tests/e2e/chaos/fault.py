@@ -8,6 +8,7 @@ class Fault:
     takes_when_blind = ()  # ...and what more when no daemon runs
     lasts = True  # until undo; else it is over as soon as it is done
     blinds = False  # the daemon does not run while it lasts
+    mutes = False  # events wait while it lasts
     needs_daemon = False
 
     def __init__(self, world):
