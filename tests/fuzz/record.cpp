@@ -14,7 +14,8 @@ using portlid::fuzz::promise;
 using namespace portlid::event;
 
 void check(const SocketRecord& record, Event& event) {
-    promise(record.kind == EVENT_bind || record.kind == EVENT_listen || record.kind == EVENT_close,
+    promise(record.kind == EVENT_bind || record.kind == EVENT_listen ||
+                record.kind == EVENT_close || record.kind == EVENT_refused,
             "a socket record of another kind");
     promise(record.task.comm.size() <= TASK_COMM_BYTES, "comm grew");
     promise(record.task.cgroup_name.size() <= CGROUP_NAME_BYTES, "the cgroup's name grew");

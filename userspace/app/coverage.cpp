@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
 
 #include "app/layers.hpp"
 #include "base/file.hpp"
@@ -269,20 +268,38 @@ void Coverage::verify_sockets() {
     failed_hooks_ = failed;
 }
 
+// Told once while it stays wrong; `why` empty: nothing is.
+void Coverage::report_maps(const std::string& what, const std::string& why,
+                           const Result<>& mended) {
+    auto& told = map_problems_[what];
+    const auto now = mended ? std::string() : mended.error().message;
+    if (why.empty() || (!mended && told == now)) return;
+    told = now;
+    emitter_.emit(
+        event::Kind::TamperDetected,
+        event::sensor_degraded_body(emitter_.origin(), what, mended ? why : why + ": " + now,
+                                    mended ? "it is put right; find out who did it"
+                                           : "it could not be put right: portlid doctor"));
+}
+
 // Nothing is filtered differently, but the next start would begin without flows, bans and policy.
 void Coverage::verify_map_pins() {
     const auto mended = sensor_->mend_map_pins();
-    const auto problem = mended ? std::string() : mended.error().message;
-    const bool told = problem == std::exchange(pin_problem_, problem);
-    if (mended ? mended->empty() : told) return;
-    const auto why =
-        mended ? fmt::format("their pins were removed or exchanged: {}", fmt::join(*mended, ", "))
-               : problem;
-    emitter_.emit(
-        event::Kind::TamperDetected,
-        event::sensor_degraded_body(emitter_.origin(), "maps", why,
-                                    mended ? "they are pinned again; find out who removed them"
-                                           : "the next start would not find them: portlid doctor"));
+    if (!mended)
+        report_maps("maps", "their pins are gone or exchanged", pass_on(mended.error()));
+    else
+        report_maps("maps",
+                    mended->empty() ? std::string()
+                                    : fmt::format("their pins were removed or exchanged: {}",
+                                                  fmt::join(*mended, ", ")),
+                    {});
+}
+
+void Coverage::verify_policy() {
+    const auto mended = sensor_->mend_policy();
+    const bool other = !mended || *mended;
+    report_maps("policy", other ? "somebody wrote another policy into the kernel" : "",
+                mended ? Result<>() : pass_on(mended.error()));
 }
 
 // What a look at one interface found; true where something has to be attached again.
@@ -313,6 +330,7 @@ void Coverage::verify() {
     verify_sockets();
     verify_map_pins();
     if (options_.sockets_only) return;
+    verify_policy();
     bool gap = false;
     for (const auto& state : sensor_->interfaces())
         if (mend(state)) gap = true;

@@ -77,7 +77,9 @@ private:
     void drop_missing(const std::map<std::uint32_t, policy::ZoneChoice>& chosen);
     void require_egress(CoveredInterface& covered, bool fresh);
     void verify_sockets();
+    void report_maps(const std::string& what, const std::string& why, const Result<>& mended);
     void verify_map_pins();
+    void verify_policy();
     void report_tampering(const std::string& what, const std::string& why, bool back);
     bool mend(const kernel::InterfaceState& state);
     // `gap`: egress of an interface was not watched for a moment.
@@ -92,9 +94,9 @@ private:
     policy::HeldPorts held_;
     std::set<std::string> uplinks_;  // names that carry, or ever carried, a default route
     std::map<std::uint32_t, CoveredInterface> covered_;
-    std::set<std::string> failed_hooks_;    // told
-    std::set<std::string> never_attached_;  // failed at the start
-    std::string pin_problem_;               // told
+    std::set<std::string> failed_hooks_;               // told
+    std::set<std::string> never_attached_;             // failed at the start
+    std::map<std::string, std::string> map_problems_;  // told
     ReplyGuard guard_;
     std::set<std::uint32_t> lost_;  // announced as lost, not yet restored
 };

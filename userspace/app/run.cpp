@@ -58,6 +58,7 @@ struct Running {
     LostRecords lost{};
     std::string stop_reason = "stopped";
     bool trim_due = true;
+    std::vector<Missing> missing;
 
     explicit Running(const RunOptions& given)
         : options(given), policies(given.policy, given.mode_cap) {}
@@ -73,29 +74,27 @@ struct Running {
     void reload();
     void network_changed();
     void say_seed_problem();
-    void announce_start();
+    void keep_control(Loop& loop);
     void leave();
     void rescue_without_start();
 };
 
 Result<> Running::prepare() {
-    auto loaded = load_config(options.config, options.config_given);
-    if (!loaded) return pass_on(loaded.error());
-    config = std::move(*loaded);
+    auto read = read_config(options, missing);
+    if (!read) return pass_on(read.error());
+    config = std::move(*read);
     policies.set_rescue(find_rescue(options.kernel_cmdline, options.rescue_file));
     rollout.emplace(options, policies);
     if (auto policy = rollout->read(); !policy) return policy;
     auto locked = lock_runtime(options.runtime_dir);
     if (!locked) return pass_on(locked.error());
     lock = std::move(*locked);
-    auto opened = open_emitter(options, config);
+    auto opened = open_emitter(options, config, missing);
     if (!opened) return pass_on(opened.error());
     emitter = std::move(*opened);
     ledger.emplace(history::Options{options.state_dir / "history.db", config.history.age,
                                     config.history.bytes},
                    *emitter);
-    auto checked = Engines::check(options, config);
-    if (!checked) return checked;
     auto sensor_loaded = kernel::Sensor::load(
         {.bpffs = options.bpffs, .cgroup = options.cgroup, .sockets_only = options.sockets_only});
     if (!sensor_loaded) return pass_on(sensor_loaded.error());
@@ -114,6 +113,7 @@ Result<> Running::attach() {
         return begun;
     say_seed_problem();
     say_weaknesses(*emitter);
+    say_missing(*emitter, missing);
     if (auto filled = coverage->fill_tables(); !filled) return filled;
     if (!options.sockets_only)
         if (auto seeded = seed_flows(*sensor); !seeded) return seeded;
@@ -214,31 +214,6 @@ void Running::say_seed_problem() {
                       "connections that were open when the zone began to enforce may be cut"));
 }
 
-void Running::announce_start() {
-    std::vector<event::AttachedInterface> list;
-    for (const auto& [index, covered] : coverage->interfaces()) {
-        const auto& state = covered.state;
-        const std::string attach = state.attached ? kernel::to_string(*state.attached) : "none";
-        list.push_back(
-            {covered.link.name, covered.zone, attach, coverage->mode_of(covered), state.why});
-        spdlog::info("{} (zone {}): {}{}{}", covered.link.name, covered.zone, attach,
-                     state.why.empty() ? "" : ", ", state.why);
-    }
-    if (list.empty() && !options.sockets_only)
-        spdlog::warn("no interface is covered: no zone of {} takes one", options.policy.string());
-    for (const auto& warning : rollout->warnings()) spdlog::warn("{}", policy::to_string(warning));
-    auto started = event::sensor_started_body(emitter->origin(), policies.requested_mode(),
-                                              policies.effective_mode(), list);
-    if (const auto& rescue = policies.rescue(); rescue.asked()) {
-        started["why"] = "rescue: " + rescue.why + "; to leave: " + rescue.leave;
-        spdlog::warn("rescue: {}: nothing is dropped; to leave: {}", rescue.why, rescue.leave);
-    }
-    emitter->emit(event::Kind::SensorStarted, std::move(started));
-    emitter->emit(event::Kind::PolicyLoaded,
-                  event::policy_loaded_body(emitter->origin(), options.policy.string(),
-                                            policies.effective_mode(), 0));
-}
-
 Result<> Running::once() {
     observer->sweep();
     engines->wait_first(std::chrono::seconds(3));
@@ -247,6 +222,19 @@ Result<> Running::once() {
     observer->sweep();
     options.on_ports(answers->ports());
     return {};
+}
+
+// A sensor that nobody can ask is taken for one that does not run.
+void Running::keep_control(Loop& loop) {
+    if (server && server->reachable()) return;
+    const bool told = !server;
+    server.reset();
+    auto again = control::Server::listen(options.runtime_dir, *answers);
+    if (again) server = std::move(*again);
+    // The lock may be gone with the directory; where it is not, we hold it.
+    if (auto relocked = lock_runtime(options.runtime_dir)) lock = std::move(*relocked);
+    if (again && !loop.watch(server->fd(), [this] { server->serve(); })) server.reset();
+    if (again || !told) say_control_gone(*emitter, again ? nullptr : &again.error());
 }
 
 Result<> Running::serve(Loop& loop) {
@@ -262,7 +250,7 @@ Result<> Running::serve(Loop& loop) {
     observer->set_nat(nat->wait_first(std::chrono::milliseconds(options.show_ports ? 3000 : 0)));
     owners->update();
     binds->update();
-    announce_start();
+    announce_start(options, policies, *coverage, *rollout, *emitter);
     rollout->attach(*observer, [this] {
         say_seed_problem();
         network_changed();
@@ -292,7 +280,13 @@ Result<> Running::serve(Loop& loop) {
         // Somebody waits for a proof: the kernel wakes us for sockets on owned ports.
         if (auto r = loop.watch(sensor->ring_fds()[0], [this] { read_rings(); }); !r) return r;
         if (auto r = loop.every(kRingPeriod, [this] { read_rings(); }); !r) return r;
-        if (auto r = loop.every(kSecond, [this] { every_second(); }); !r) return r;
+        if (auto r = loop.every(kSecond,
+                                [&] {
+                                    every_second();
+                                    keep_control(loop);
+                                });
+            !r)
+            return r;
         if (auto r = loop.every(kWindow,
                                 [this] {
                                     verdicts->close_window();

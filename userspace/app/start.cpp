@@ -8,6 +8,7 @@
 
 #include <cerrno>
 
+#include "app/engines.hpp"
 #include "kernel/capabilities.hpp"
 #include "sink/sink.hpp"
 
@@ -23,6 +24,30 @@ Result<> make_directory(const std::filesystem::path& path) {
     return fail_errno("cannot create " + path.string(), failed.value(),
                       rights ? "run it as root: sudo portlid run" : "",
                       rights ? ExitCode::NoPermission : ExitCode::Failed);
+}
+
+Result<std::vector<sink::SinkSpec>> wanted_sinks(const RunOptions& options, const Config& config) {
+    std::vector<sink::SinkSpec> specs;
+    for (const auto& text : options.events) {
+        auto spec = sink::parse_spec(text);
+        if (!spec) return pass_on(spec.error(), "--events " + text);
+        specs.push_back(std::move(*spec));
+    }
+    return specs.empty() ? config.sinks : specs;
+}
+
+// Numbers, spool and losses are kept in `state`.
+Result<std::unique_ptr<Emitter>> emitter_at(const RunOptions& options,
+                                            const std::filesystem::path& state,
+                                            const std::vector<sink::SinkSpec>& specs) {
+    if (auto made = make_directory(state); !made) return pass_on(made.error());
+    auto sinks = sink::FanOut::open((state / "sequence").string(), options.runtime_dir / "pages");
+    if (!sinks) return pass_on(sinks.error());
+    if (auto added = sink::add_sinks(**sinks, specs, state / "spool"); !added)
+        return pass_on(added.error());
+    auto losses = sink::Cursor::open((state / "ring.losses").string(), {}, (*sinks)->keeper());
+    if (!losses) return pass_on(losses.error());
+    return std::make_unique<Emitter>(std::move(*sinks), std::move(*losses));
 }
 
 }  // namespace
@@ -48,24 +73,71 @@ Result<UniqueFd> lock_runtime(const std::filesystem::path& directory) {
     return fd;
 }
 
-Result<std::unique_ptr<Emitter>> open_emitter(const RunOptions& options, const Config& config) {
-    if (auto made = make_directory(options.state_dir); !made) return pass_on(made.error());
-    auto sinks = sink::FanOut::open((options.state_dir / "sequence").string(),
-                                    options.runtime_dir / "pages");
-    if (!sinks) return pass_on(sinks.error());
-    std::vector<sink::SinkSpec> specs;
-    for (const auto& text : options.events) {
-        auto spec = sink::parse_spec(text);
-        if (!spec) return pass_on(spec.error(), "--events " + text);
-        specs.push_back(std::move(*spec));
+Result<Config> read_config(const RunOptions& options, std::vector<Missing>& missing) {
+    auto config = load_config(options.config, options.config_given).and_then([&](Config loaded) {
+        return Engines::check(options, loaded).map([&] { return std::move(loaded); });
+    });
+    if (config || !options.last_good) return config;
+    missing.push_back({"configuration", config.error()});
+    if (auto usable = Engines::check(options, {}); !usable) return pass_on(usable.error());
+    return Config{};
+}
+
+Result<std::unique_ptr<Emitter>> open_emitter(const RunOptions& options, const Config& config,
+                                              std::vector<Missing>& missing) {
+    auto specs = wanted_sinks(options, config);
+    if (!specs) return pass_on(specs.error());
+    auto emitter = emitter_at(options, options.state_dir, *specs);
+    if (emitter || !options.last_good) return emitter;
+    missing.push_back({"sinks", emitter.error()});
+    emitter = emitter_at(options, options.state_dir, {});
+    return emitter ? std::move(emitter) : emitter_at(options, options.runtime_dir / "state", {});
+}
+
+void announce_start(const RunOptions& options, const PolicyStore& policies,
+                    const Coverage& coverage, const Rollout& rollout, Emitter& emitter) {
+    std::vector<event::AttachedInterface> list;
+    for (const auto& [index, covered] : coverage.interfaces()) {
+        const auto& state = covered.state;
+        const std::string attach = state.attached ? kernel::to_string(*state.attached) : "none";
+        list.push_back(
+            {covered.link.name, covered.zone, attach, coverage.mode_of(covered), state.why});
+        spdlog::info("{} (zone {}): {}{}{}", covered.link.name, covered.zone, attach,
+                     state.why.empty() ? "" : ", ", state.why);
     }
-    if (specs.empty()) specs = config.sinks;
-    if (auto added = sink::add_sinks(**sinks, specs, options.state_dir / "spool"); !added)
-        return pass_on(added.error());
-    auto losses =
-        sink::Cursor::open((options.state_dir / "ring.losses").string(), {}, (*sinks)->keeper());
-    if (!losses) return pass_on(losses.error());
-    return std::make_unique<Emitter>(std::move(*sinks), std::move(*losses));
+    if (list.empty() && !options.sockets_only)
+        spdlog::warn("no interface is covered: no zone of {} takes one", options.policy.string());
+    for (const auto& warning : rollout.warnings()) spdlog::warn("{}", policy::to_string(warning));
+    auto started = event::sensor_started_body(emitter.origin(), policies.requested_mode(),
+                                              policies.effective_mode(), list);
+    if (const auto& rescue = policies.rescue(); rescue.asked()) {
+        started["why"] = "rescue: " + rescue.why + "; to leave: " + rescue.leave;
+        spdlog::warn("rescue: {}: nothing is dropped; to leave: {}", rescue.why, rescue.leave);
+    }
+    emitter.emit(event::Kind::SensorStarted, std::move(started));
+    emitter.emit(event::Kind::PolicyLoaded,
+                 event::policy_loaded_body(emitter.origin(), options.policy.string(),
+                                           policies.effective_mode(), 0));
+}
+
+void say_control_gone(Emitter& emitter, const Error* still) {
+    const std::string why = "somebody removed the control socket";
+    const auto then = still == nullptr ? "it is open again; find out who removed it"
+                                       : "it cannot be opened again: " + still->message;
+    spdlog::error("{}; {}", why, then);
+    emitter.emit(event::Kind::TamperDetected,
+                 event::sensor_degraded_body(emitter.origin(), "control socket", why, then));
+}
+
+void say_missing(Emitter& emitter, const std::vector<Missing>& missing) {
+    for (const auto& [what, error] : missing) {
+        spdlog::error("{}; started without its {}", error.message, what);
+        emitter.emit(event::Kind::SensorDegraded,
+                     event::sensor_degraded_body(emitter.origin(), what, error.message,
+                                                 error.hint.empty()
+                                                     ? "mend it and restart the sensor"
+                                                     : error.hint + ", then restart the sensor"));
+    }
 }
 
 void say_weaknesses(Emitter& emitter) {

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a start opens before anything of the kernel: the log, the runtime directory's lock, the
-// sinks.
+// configuration, the sinks.
 #pragma once
 
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 #include "app/config.hpp"
+#include "app/coverage.hpp"
 #include "app/emitter.hpp"
 #include "app/options.hpp"
+#include "app/policy_store.hpp"
+#include "app/rollout.hpp"
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 
@@ -22,10 +26,34 @@ void open_log();
 // descriptor. Makes the directory.
 [[nodiscard]] Result<UniqueFd> lock_runtime(const std::filesystem::path& directory);
 
+// What a start with --last-good goes on without: a boot at which the host stands open is worse than
+// one without its configuration or its sinks.
+struct Missing {
+    const char* what;  // "configuration", "sinks"
+    Error error;
+};
+
+// The configuration file, and whether the engines of it and of the options can be asked. With
+// --last-good one that cannot be used is noted in `missing`, and the defaults are given.
+[[nodiscard]] Result<Config> read_config(const RunOptions& options, std::vector<Missing>& missing);
+
 // The sinks of --events, else of the config, over the sequence and the spool of the state
-// directory, which it makes.
+// directory, which it makes. With --last-good what cannot be opened is noted in `missing`; then
+// events are only to be asked for, and numbered in the runtime directory where the state directory
+// takes nothing.
 [[nodiscard]] Result<std::unique_ptr<Emitter>> open_emitter(const RunOptions& options,
-                                                            const Config& config);
+                                                            const Config& config,
+                                                            std::vector<Missing>& missing);
+
+// What is in force, on which interfaces: the events of a start, and the log.
+void announce_start(const RunOptions& options, const PolicyStore& policies,
+                    const Coverage& coverage, const Rollout& rollout, Emitter& emitter);
+
+// The control socket was removed; null: it is there again.
+void say_control_gone(Emitter& emitter, const Error* still);
+
+// An event and a line of the log for each.
+void say_missing(Emitter& emitter, const std::vector<Missing>& missing);
 
 // A capability that is not held and without which less is seen: warned about, and an event.
 void say_weaknesses(Emitter& emitter);

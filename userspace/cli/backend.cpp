@@ -6,6 +6,7 @@
 #include "app/run.hpp"
 #include "control/client.hpp"
 #include "identity/engine.hpp"
+#include "kernel/pin_directory.hpp"
 
 namespace portlid::cli {
 
@@ -34,6 +35,9 @@ Result<> SystemBackend::stream(const std::string& socket, const std::string& pat
 }
 
 Result<kernel::DetachReport> SystemBackend::detach(const std::filesystem::path& bpffs) {
+    if (kernel::pins_are_held(bpffs))
+        return fail("a sensor is running with the pins under " + bpffs.string(),
+                    "stop it first, with --on-exit detach it takes everything with it");
     return kernel::detach_pins(bpffs);
 }
 

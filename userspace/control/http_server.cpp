@@ -111,6 +111,7 @@ public:
 
     Result<> start();
     [[nodiscard]] int fd() const override { return epoll_.get(); }
+    [[nodiscard]] bool reachable() const override { return is_in_place(socket_); }
     void serve() override;
     void wake_followers() override;
 
@@ -169,7 +170,7 @@ HttpServer::~HttpServer() {
         if (peer.stream) end_stream(peer);
     if (daemon_) serve();  // lets followers have their last lines
     daemon_.reset();
-    ::unlink(socket_.path.c_str());  // ours: the directory lock is still held
+    if (reachable()) ::unlink(socket_.path.c_str());  // ours: the directory lock is still held
 }
 
 void HttpServer::admit(MHD_Connection* connection) {

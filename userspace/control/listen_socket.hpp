@@ -2,6 +2,8 @@
 // The control socket as a file: who may open it, and that only one sensor holds it.
 #pragma once
 
+#include <sys/types.h>
+
 #include <filesystem>
 
 #include "base/result.hpp"
@@ -17,10 +19,13 @@ struct ListenSocket {
     UniqueFd directory_lock;
     UniqueFd socket;  // non-blocking, close-on-exec
     std::filesystem::path path;
+    ino_t inode = 0;  // of the socket file
 };
 
 // Makes the directory (0755) and the socket (0660, group `portlid` where it exists). A socket that
 // nobody listens on is replaced in one step; one that answers is refused with the pid behind it.
 [[nodiscard]] Result<ListenSocket> open_listen_socket(const std::filesystem::path& directory);
+// Whoever opens the path reaches that very socket.
+[[nodiscard]] bool is_in_place(const ListenSocket& socket);
 
 }  // namespace portlid::control

@@ -64,6 +64,8 @@ public:
         const std::filesystem::path& runtime_dir, Api& api, Limits limits = {});
     virtual ~Server() = default;
     [[nodiscard]] virtual int fd() const = 0;
+    // False once somebody has removed or replaced the socket file: then nobody finds the sensor.
+    [[nodiscard]] virtual bool reachable() const = 0;
     virtual void serve() = 0;           // runs what is ready; never blocks
     virtual void wake_followers() = 0;  // new events exist
 };

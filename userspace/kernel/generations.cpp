@@ -133,6 +133,25 @@ Result<> Generations::switch_to(const Slots& next) {
     return {};
 }
 
+bool Generations::is_as_published(std::uint32_t index) const {
+    std::uint32_t there = 0;
+    if (bpf_map_lookup_elem(slots_fd_, &index, &there) != 0) there = 0;
+    bpf_map_info ours{};
+    __u32 size = sizeof(ours);
+    const auto& map = slots_[index].map;
+    if (map.valid() && bpf_obj_get_info_by_fd(map.get(), &ours, &size) != 0) return true;
+    return there == ours.id;
+}
+
+Result<bool> Generations::mend() {
+    bool whole = true;
+    for (std::uint32_t index = 0; index < POLICY_SLOTS; ++index)
+        whole = whole && is_as_published(index);
+    if (whole) return false;
+    if (auto back = switch_to(slots_); !back) return pass_on(back.error());
+    return true;
+}
+
 std::uint64_t Generations::next_number() const {
     std::uint64_t latest = 0;
     for (const auto& slot : slots_) latest = std::max<std::uint64_t>(latest, slot.head.generation);

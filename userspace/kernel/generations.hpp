@@ -36,6 +36,8 @@ public:
     [[nodiscard]] Result<std::uint64_t> publish(std::span<const Stage> stages);
     // One stage with the next number, and the deadline that its image has.
     [[nodiscard]] Result<std::uint64_t> publish(const policy::CompiledPolicy& policy);
+    // Puts back what was published where somebody else wrote the slots; whether somebody had.
+    [[nodiscard]] Result<bool> mend();
     // Some zone begins to enforce when `image` takes over from what decides now.
     [[nodiscard]] bool begins_to_enforce(const policy_image& image) const;
 
@@ -59,6 +61,7 @@ private:
     [[nodiscard]] Result<> clear(std::uint32_t index) const;
     [[nodiscard]] std::uint32_t free_trie_slot(const Slots& next) const;
     [[nodiscard]] Result<> switch_to(const Slots& next);
+    [[nodiscard]] bool is_as_published(std::uint32_t index) const;
 
     int slots_fd_;
     int tries_fd_;

@@ -46,6 +46,7 @@ InterfaceState InterfaceHooks::attach(const InterfaceRequest& request) {
     hooks.state.egress = false;
     hooks.state.passed_by = false;
     hooks.state.why.clear();
+    hooks.asked = request;
     if (!request.name.empty()) hooks.state.name = request.name;
     if (interface_name(request.ifindex).empty()) {
         hooks.state.why = "the interface is gone from this network namespace";

@@ -160,19 +160,33 @@ bool InterfaceHooks::program_is_ours(const Hooks& hooks) const {
            (running == program_id(programs_.xdp) || running == program_id(programs_.tc_in));
 }
 
+bool InterfaceHooks::egress_is_ours(const Hooks& hooks) const {
+    const auto ours = program_id(programs_.tc_out);
+    if (const auto facts = link_facts(hooks.tcx_out.get())) return facts->prog_id == ours;
+    const auto filter = find_classic(hooks.state.ifindex, Direction::Out);
+    return filter && filter->prog_id == ours;
+}
+
 void InterfaceHooks::verify_one(Hooks& hooks) {
     auto& state = hooks.state;
     const auto lost = [&state](const char* why) {
         state.attached.reset();
         state.why = why;
     };
-    state.egress = egress_holds(hooks);
+    const bool egress_there = egress_holds(hooks);
+    state.egress = egress_there && egress_is_ours(hooks);
     if (interface_name(state.ifindex).empty()) return lost(kGone);
     if (!held_kind(hooks)) return lost("somebody detached the ingress program");
     // What is not pinned, or not ours, does not outlive us or does not do what we think.
     if (!all_pinned(hooks)) return lost("somebody removed the pin of a link");
-    if (!program_is_ours(hooks)) return lost("another sensor took the interface over");
-    if (!state.egress) state.why = "somebody detached the egress program";
+    if (!program_is_ours(hooks))
+        return lost(
+            "another sensor, or somebody with its rights, put another program in its place");
+    if (hooks.asked && !slots_.holds(*hooks.asked))
+        return lost("somebody changed what the kernel knows of the interface");
+    if (!state.egress)
+        state.why = egress_there ? "somebody put another program in place of egress"
+                                 : "somebody detached the egress program";
     state.passed_by = !is_first(hooks);
     if (state.passed_by) state.why = "another tc program runs before ours and may pass it by";
 }

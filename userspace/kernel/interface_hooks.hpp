@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,7 @@ private:
         UniqueFd tcx_out;
         bool classic_in = false;
         bool classic_out = false;
+        std::optional<InterfaceRequest> asked;  // none: only an earlier run did
     };
 
     [[nodiscard]] std::filesystem::path pin(std::uint32_t ifindex, const char* kind) const;
@@ -61,6 +63,7 @@ private:
     [[nodiscard]] bool is_first(const Hooks& hooks) const;
     [[nodiscard]] static std::uint32_t running_program(const Hooks& hooks);
     [[nodiscard]] bool program_is_ours(const Hooks& hooks) const;
+    [[nodiscard]] bool egress_is_ours(const Hooks& hooks) const;
     void verify_one(Hooks& hooks);
 
     [[nodiscard]] AttachPlan plan(const Hooks& hooks, const InterfaceRequest& request) const;

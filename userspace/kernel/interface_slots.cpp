@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "kernel/map_access.hpp"
 
@@ -59,6 +60,14 @@ Result<InterfaceSlots::Claim> InterfaceSlots::claim(const InterfaceRequest& requ
     if (const int error = bpf_map_update_elem(interfaces_fd_, &*slot, &entry, BPF_ANY); error != 0)
         return fail_errno("cannot write the interface table", -error);
     return Claim{*slot, fresh};
+}
+
+bool InterfaceSlots::holds(const InterfaceRequest& request) const {
+    const auto slot = find(request.ifindex);
+    interface_config entry{};
+    const auto wanted = entry_of(request);
+    return slot && bpf_map_lookup_elem(interfaces_fd_, &*slot, &entry) == 0 &&
+           std::memcmp(&entry, &wanted, sizeof(entry)) == 0;
 }
 
 void InterfaceSlots::release(std::uint32_t ifindex) const {

@@ -22,6 +22,8 @@ public:
     };
     // Writes the interface's entry, in its slot of before or the first free one.
     [[nodiscard]] Result<Claim> claim(const InterfaceRequest& request) const;
+    // Its entry is as claim() wrote it.
+    [[nodiscard]] bool holds(const InterfaceRequest& request) const;
     [[nodiscard]] std::optional<std::uint32_t> find(std::uint32_t ifindex) const;
     void release(std::uint32_t ifindex) const;
 

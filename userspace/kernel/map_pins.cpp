@@ -17,7 +17,8 @@ ino_t inode_of(const std::filesystem::path& pin) {
 
 }  // namespace
 
-MapPins::MapPins(const LoadedPrograms& programs, PinDirectory pins) : pins_(std::move(pins)) {
+MapPins::MapPins(const LoadedPrograms& programs, PinDirectory pins)
+    : pins_(std::move(pins)), held_(hold_pins(pins_.root())) {
     const bpf_map* map = nullptr;
     bpf_object__for_each_map(map, programs.object) {
         if (bpf_map__is_internal(map)) continue;
@@ -33,6 +34,7 @@ Result<std::vector<std::string>> MapPins::mend() {
     if (lost.empty()) return lost;
     // The directories may be gone with them.
     if (auto made = PinDirectory::create(pins_.root()); !made) return pass_on(made.error());
+    held_ = hold_pins(pins_.root());
     for (const auto& name : lost) {
         auto& pin = known_[name];
         const auto path = pins_.maps() / name;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The names under which the next start finds our maps. Somebody who removes or exchanges one takes
-// the state away from that start: flows, bans, the policy in force.
+// the state away from that start: flows, bans, the policy in force. They are held while this lives.
 #pragma once
 
 #include <sys/types.h>
@@ -30,6 +30,7 @@ private:
         ino_t inode;  // of the pin: another pin of the same map has another one
     };
     PinDirectory pins_;
+    UniqueFd held_;
     std::map<std::string, Pin> known_;
 };
 

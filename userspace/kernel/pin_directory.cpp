@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/pin_directory.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -74,7 +76,23 @@ Result<> make_parents(const fs::path& path) {
     return make_directory(path);
 }
 
+UniqueFd locked(const fs::path& root, int how) {
+    UniqueFd fd(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd.valid() || ::flock(fd.get(), how | LOCK_NB) != 0) return UniqueFd();
+    return fd;
+}
+
 }  // namespace
+
+// Shared: two sensors are kept apart by their runtime directories.
+UniqueFd hold_pins(const fs::path& root) {
+    return locked(root, LOCK_SH);
+}
+
+bool pins_are_held(const fs::path& root) {
+    std::error_code failed;
+    return fs::exists(root, failed) && !locked(root, LOCK_EX).valid();
+}
 
 std::vector<fs::path> entries(const fs::path& directory) {
     // Names with a dot belong to the kernel: maps.debug and progs.debug in a bpffs' root.

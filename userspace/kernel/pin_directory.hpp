@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/unique_fd.hpp"
 
 namespace portlid::kernel {
 
@@ -36,6 +37,12 @@ private:
     std::filesystem::path root_;
     std::filesystem::path version_;
 };
+
+// Held while a sensor lives; ends with the process, whatever becomes of its other files. Invalid
+// where there is no such directory.
+[[nodiscard]] UniqueFd hold_pins(const std::filesystem::path& root);
+// Some sensor, of this process or another one, holds them.
+[[nodiscard]] bool pins_are_held(const std::filesystem::path& root);
 
 // Pins and directories in a directory, sorted; empty when it does not exist.
 [[nodiscard]] std::vector<std::filesystem::path> entries(const std::filesystem::path& directory);

@@ -252,6 +252,10 @@ Result<std::vector<std::string>> Sensor::mend_map_pins() {
     return impl_->map_pins.mend();
 }
 
+Result<bool> Sensor::mend_policy() {
+    return impl_->generations.mend();
+}
+
 std::vector<HookState> Sensor::hooks() const {
     return impl_->sockets.states();
 }

@@ -153,6 +153,9 @@ public:
     // Pins of maps that somebody removed or exchanged are put right: their names. The next start
     // would miss what is in them.
     [[nodiscard]] Result<std::vector<std::string>> mend_map_pins();
+    // The policy that is in force, where somebody wrote another one into the kernel: put back,
+    // true.
+    [[nodiscard]] Result<bool> mend_policy();
     [[nodiscard]] std::vector<HookState> hooks() const;
     [[nodiscard]] bool conntrack_available() const;
 

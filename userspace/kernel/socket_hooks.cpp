@@ -34,13 +34,14 @@ SocketHooks::Hook& SocketHooks::hook(const char* name) {
     const auto named = [name](const Hook& one) { return one.state.name == name; };
     const auto found = std::find_if(hooks_.begin(), hooks_.end(), named);
     if (found != hooks_.end()) return *found;
-    hooks_.push_back({{name, kFailed, "not tried"}, {}, false});
+    hooks_.push_back({{name, kFailed, "not tried"}, {}, false, 0});
     return hooks_.back();
 }
 
 Result<> SocketHooks::attach_cgroup(Hook& hook, const bpf_program* program, const Cgroup& cgroup) {
     const auto path = links_ / hook.state.name;
     const int prog_fd = bpf_program__fd(program);
+    hook.program = program_id(prog_fd);
     auto held = hook.link.valid() ? std::move(hook.link) : open_pin(path);
     const auto facts = link_facts(held.get());
     if (facts && facts->cgroup_id == cgroup.id && is_pinned(path) &&
@@ -62,7 +63,8 @@ Result<> SocketHooks::attach_cgroup(Hook& hook, const bpf_program* program, cons
 Result<> SocketHooks::attach_tracing(Hook& hook, int prog_fd) {
     const auto path = links_ / hook.state.name;
     const auto facts = link_facts(hook.link.get());
-    if (facts && facts->prog_id == program_id(prog_fd) && is_pinned(path)) return {};
+    hook.program = program_id(prog_fd);
+    if (facts && facts->prog_id == hook.program && is_pinned(path)) return {};
     UniqueFd fresh(bpf_raw_tracepoint_open(nullptr, prog_fd));
     if (fresh.get() < 0) return fail_errno("the kernel does not attach it", errno);
     if (auto pinned = pin_in_place(fresh.get(), path); !pinned) return pinned;
@@ -113,14 +115,21 @@ Result<> SocketHooks::attach(const LoadedPrograms& programs, const Cgroup& cgrou
                 "`portlid doctor` shows what this kernel can do", ExitCode::KernelMissing);
 }
 
+// "" = nothing.
+const char* SocketHooks::wrong_with(const Hook& hook) const {
+    const auto facts = link_facts(hook.link.get());
+    if (!facts || (hook.on_cgroup && facts->cgroup_id == 0)) return "somebody detached it";
+    if (facts->prog_id != hook.program) return "somebody put another program in its place";
+    return is_pinned(links_ / hook.state.name) ? "" : "somebody removed its pin";
+}
+
 void SocketHooks::verify() {
     for (auto& one : hooks_) {
         if (one.state.state != kAttached) continue;
-        const auto facts = link_facts(one.link.get());
-        const bool detached = !facts || (one.on_cgroup && facts->cgroup_id == 0);
-        if (!detached && is_pinned(links_ / one.state.name)) continue;
+        const std::string wrong = wrong_with(one);
+        if (wrong.empty()) continue;
         one.state.state = kFailed;
-        one.state.why = detached ? "somebody detached it" : "somebody removed its pin";
+        one.state.why = wrong;
     }
 }
 

@@ -19,7 +19,7 @@ public:
     // Attaches each hook or updates the link of an earlier run; may be called again to repair.
     // An error only when not one of the hooks that everything rests on is in place.
     [[nodiscard]] Result<> attach(const LoadedPrograms& programs, const Cgroup& cgroup);
-    // States of hooks that somebody detached become "failed".
+    // States of hooks that somebody detached, or whose program somebody replaced, become "failed".
     void verify();
     [[nodiscard]] std::vector<HookState> states() const;
     void detach();
@@ -29,8 +29,10 @@ private:
         HookState state;
         UniqueFd link;
         bool on_cgroup = false;
+        std::uint32_t program = 0;  // id of ours: root may put another one into the link
     };
     [[nodiscard]] Hook& hook(const char* name);
+    [[nodiscard]] const char* wrong_with(const Hook& hook) const;
     [[nodiscard]] Result<> attach_cgroup(Hook& hook, const bpf_program* program,
                                          const Cgroup& cgroup);
     [[nodiscard]] Result<> attach_tracing(Hook& hook, int prog_fd);

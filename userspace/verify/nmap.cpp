@@ -152,6 +152,7 @@ private:
     }
 
     void begin_port(const Attributes& attributes) {
+        port_.reset();  // of a port around this one, which no scanner writes
         port_protocol_ = protocol_index(value(attributes, "protocol"));
         const auto number = port_number(value(attributes, "portid"));
         if (!number) return refuse("a port's number cannot be read");

@@ -66,6 +66,17 @@ TEST(Nmap, TakesTheListOfExtraPortsWhereThereIsOne) {
     EXPECT_EQ(tcp(found, 14), ScanState::NotScanned);
 }
 
+// Found by fuzzing: the state of the inner one, of a protocol that is none of ours, was written
+// under the outer one's port.
+TEST(Nmap, APortInsideAPortIsNotTakenForIt) {
+    const auto hosts = read_nmap(
+        scan(host("<port protocol=\"tcp\" portid=\"22\"><port protocol=\"sctp\" portid=\"9\">"
+                  "<state state=\"open\"/></port><state state=\"open\"/></port>")));
+    ASSERT_TRUE(hosts) << hosts.error().message;
+    EXPECT_EQ(tcp(hosts->front(), 22), ScanState::NotScanned);
+    EXPECT_EQ(tcp(hosts->front(), 9), ScanState::NotScanned);
+}
+
 TEST(Nmap, DoesNotGuessWhichPortsTwoNamelessStatesMean) {
     const auto hosts =
         read_nmap(scan(host("<extraports state=\"closed\" count=\"30000\"/>"

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Root works against the sensor: told within a second, put right within two, and what goes on meanwhile is closed
+again. And a start that finds its own files spoilt: with --last-good the host is never left open by that."""
+
+import json
+import os
+import shutil
+import sys
+
+from harness import bare
+from harness.clients import no_reach, reach
+from harness.context import policy
+from harness.foreign import replace_program
+from harness.lab import HOST4
+from harness.portlid import BINARY, Portlid
+from harness.wait import until
+
+CLOSED = 8080
+
+
+def bpftool(lab, *words):
+    return json.loads(lab.run("host", "bpftool", "-j", *words).stdout)
+
+
+def link(lab, sensor, ending):
+    found = [p for p in sensor.pins() if p.endswith(ending)]
+    assert len(found) == 1, sensor.pins()
+    return bpftool(lab, "link", "show", "pinned", f"{sensor.bpffs}/{found[0]}")
+
+
+def pinned_map(lab, sensor, name):
+    found = [p for p in sensor.pins() if p.endswith(f"maps/{name}")]
+    return f"{sensor.bpffs}/{found[0]}"
+
+
+def told(sensor, before, *words):
+    """The next tamper.detected says these words."""
+    event = until("the tampering is told", lambda: sensor.events("tamper.detected")[before:], seconds=2)[0]
+    text = f"{event['what']}: {event['why']}"
+    assert all(word in text for word in words) and event["severity"] == "critical", event
+
+
+def replaced(lab, attach, *endings):
+    """Another program in a link of ours: told, and ours again, whichever link it is."""
+    with Portlid(lab, policy("enforce"), docker=False, attach=attach) as sensor:
+        for ending in endings:
+            ours = link(lab, sensor, ending)
+            before = len(sensor.events("tamper.detected"))
+            replace_program(ours["id"], ending)
+            assert link(lab, sensor, ending)["prog_id"] != ours["prog_id"]
+            told(sensor, before, "another program in")
+            until(f"ours is in {ending} again",
+                  lambda: link(lab, sensor, ending)["prog_id"] == ours["prog_id"], seconds=2)
+            assert no_reach(lab.ns["cli"], HOST4, CLOSED)
+        assert sensor.interface()["mode"] == "enforce" and sensor.interface()["egress"]
+        assert {"name": "post_bind4", "state": "attached"} in sensor.get("status")["hooks"]
+
+
+def entry_changed(lab):
+    """The flag of the interface table that keeps an interface from dropping: told and undone."""
+    with Portlid(lab, policy("enforce"), docker=False) as sensor:
+        path = pinned_map(lab, sensor, "interfaces")
+        entries = bpftool(lab, "map", "dump", "pinned", path)
+        mine = [e for e in entries if any(int(b, 16) for b in e["value"][:4])]
+        assert len(mine) == 1, mine
+        changed = [b[2:] for b in mine[0]["value"]]
+        changed[5] = "01"  # force_monitor
+        lab.run("host", "bpftool", "map", "update", "pinned", path, "key", "hex", *[b[2:] for b in mine[0]["key"]],
+                "value", "hex", *changed)
+        told(sensor, 0, "eth0", "changed what the kernel knows")
+        until("closed again", lambda: no_reach(lab.ns["cli"], HOST4, CLOSED), seconds=2)
+        now = bpftool(lab, "map", "dump", "pinned", path)
+        assert [e["value"] for e in now if e["key"] == mine[0]["key"]] == [mine[0]["value"]]
+
+
+def policy_emptied(lab):
+    """The slot that decides, emptied: nothing is judged any more. Told and undone."""
+    with Portlid(lab, policy("enforce"), docker=False) as sensor:
+        path = pinned_map(lab, sensor, "policy_slots")
+        lab.run("host", "bpftool", "map", "delete", "pinned", path, "key", "hex", "00", "00", "00", "00")
+        told(sensor, 0, "policy", "wrote another policy")
+        until("closed again", lambda: no_reach(lab.ns["cli"], HOST4, CLOSED), seconds=2)
+        assert sensor.get("status")["generation"] == 1
+
+
+def socket_removed(lab):
+    """The control socket, then the whole runtime directory: open again within two seconds, and `detach` does not
+    mistake a sensor that cannot be asked for one that is gone."""
+    with Portlid(lab, policy("enforce"), docker=False) as sensor:
+        for gone, number in ((f"{sensor.runtime}/portlid.sock", 0), (sensor.runtime, 1)):
+            lab.run("host", "rm", "-rf", gone)
+            refused = lab.run("host", BINARY, "detach", "--bpffs", sensor.bpffs, check=False)
+            assert refused.returncode == 1 and "a sensor is running" in refused.stderr, refused
+            told(sensor, number, "control socket", "removed")
+            until("it can be asked again", lambda: asked(sensor), seconds=2)
+            assert no_reach(lab.ns["cli"], HOST4, CLOSED)
+
+
+def asked(sensor):
+    try:
+        return sensor.get("status")["ready"]
+    except OSError:
+        return False
+
+
+def spoilt_boots(lab):
+    """As after a reboot: nothing is in the kernel, the policy was confirmed, and something else is broken."""
+    sensor = Portlid(lab, policy("enforce"), docker=False, options=("--on-exit", "keep", "--last-good"))
+    good = f'version: 1\nsinks:\n  - {{ name: local, to: "file:{sensor.events_path}" }}\n'
+    sensor.configure(good)
+    with sensor:
+        assert no_reach(lab.ns["cli"], HOST4, CLOSED)
+    config = sensor.directory / "portlid.yaml"
+    for what, spoil in (("configuration", lambda: config.write_text(good + "enginez: []\n")),
+                        ("configuration", lambda: config.chmod(0o666)),
+                        ("sinks", lambda: config.write_text(good.replace("events.jsonl", "nowhere/events.jsonl"))),
+                        ("sinks", lambda: spoil_sequence(sensor))):
+        lab.run("host", BINARY, "detach", "--bpffs", sensor.bpffs)
+        assert reach(lab.ns["cli"], HOST4, CLOSED), "nothing is in the kernel, yet it is closed"
+        spoil()
+        with sensor:
+            assert no_reach(lab.ns["cli"], HOST4, CLOSED), f"open: {what}"
+            shown = json.loads(sensor.cli("events", "--since", "5m", "-o", "json").stdout)["items"]
+            assert any(e["kind"] == "sensor.degraded" and e["what"] == what for e in shown), (what, shown)
+        assert f"started without its {what}" in sensor.log(), sensor.log()
+        config.write_text(good)
+        config.chmod(0o600)
+    # Without --last-good a mistake is refused, as ever.
+    config.write_text(good + "enginez: []\n")
+    plain = Portlid(lab, policy("enforce"), docker=False, like=sensor)
+    plain.configure(good + "enginez: []\n")
+    assert plain.run_to_end().returncode == 2
+    lab.run("host", BINARY, "detach", "--bpffs", sensor.bpffs)
+    shutil.rmtree(sensor.directory / "state", ignore_errors=True)
+
+
+def spoil_sequence(sensor):
+    """A state directory that takes no numbers: the file is a directory."""
+    path = sensor.directory / "state" / "sequence"
+    os.unlink(path)
+    path.mkdir()
+
+
+ROWS = (("M01", "another program in an XDP link, in egress, in a socket hook: told, undone",
+         lambda lab: replaced(lab, "native", "_xdp", "_tcx_out", "post_bind4")),
+        ("M02", "the same in a tc link", lambda lab: replaced(lab, "tc", "_tcx_in", "_tcx_out")),
+        ("M03", "the interface table changed: told, undone", entry_changed),
+        ("M04", "the policy taken out of the kernel: told, undone", policy_emptied),
+        ("M05", "the control socket removed: told, open again; detach refuses", socket_removed),
+        ("M06", "--last-good: a spoilt configuration or sink leaves no host open", spoilt_boots))
+
+
+def rows(report):
+    with bare.bare_lab() as lab:
+        bare.echo_server(lab, 22, CLOSED)
+        for identity, sentence, function in ROWS:
+            report.run("bare", identity, sentence, lambda function=function: function(lab))
+
+
+if __name__ == "__main__":
+    sys.exit(bare.guarded(rows))
