@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // One event of each kind and shape, as the builders of the sensor make them, in the format asked
-// for.
-//   sink_samples native|ecs|ocsf|cef
+// for, without what matches the paths to redact.
+//   sink_samples native|ecs|ocsf|cef [PATH...]
+#include <algorithm>
 #include <cstdio>
 
 #include "event/build.hpp"
+#include "event/build_owner.hpp"
 #include "sink/encode/encoder.hpp"
 
 using namespace portlid;
@@ -66,7 +68,7 @@ void add_sockets(std::vector<Sample>& all) {
         all.push_back({event::kind_of(record), event::severity_of(record, view),
                        event::socket_body(kOrigin, record, view)});
     }
-    auto unknown = socket_record(EVENT_bind, 17, Family::IPv4);
+    auto unknown = socket_record(EVENT_refused, 17, Family::IPv4);
     unknown.task.pid = 0;
     all.push_back(
         {Kind::SocketRefused, event::Severity::Medium, event::socket_body(kOrigin, unknown, {})});
@@ -110,14 +112,23 @@ void add_exposures(std::vector<Sample>& all) {
         all.push_back({kind, event::severity_of(kind, view), event::exposure_body(kOrigin, view)});
         view.holder.reset();
     }
+    all.back().body["ports"] = {{"first", 8080}, {"last", 8090}};
+    const event::HolderProcess owner{8079, "/usr/sbin/nginx", "nginx", "www", "nginx.service", {}};
+    const event::OwnerLostView lost{
+        "web", "unit: nginx.service", "another holder", 6, *view.address, view.port, owner, owner};
+    all.push_back(
+        {Kind::ExposureChanged, event::Severity::High, event::owner_lost_body(kOrigin, lost)});
 }
 
 void add_sensor(std::vector<Sample>& all) {
     const auto add = [&](Kind kind, Json body) {
         all.push_back({kind, event::severity_of(kind), std::move(body)});
     };
-    add(Kind::PolicyLoaded,
-        event::policy_loaded_body(kOrigin, "/etc/portlid/policy.yaml", "enforce", 11));
+    auto loaded = event::policy_loaded_body(kOrigin, "/etc/portlid/policy.yaml", "enforce", 11);
+    loaded["policy"]["how"] = "apply";
+    loaded["policy"]["by"] = {{"uid", 0}, {"pid", 17}, {"user", "root"}};
+    loaded["policy"]["forced"] = false;
+    add(Kind::PolicyLoaded, std::move(loaded));
     add(Kind::PolicyRejected, event::policy_rejected_body(kOrigin, "/etc/portlid/policy.yaml",
                                                           {{"policy.yaml", 6, 11, "bad", ""}}));
     add(Kind::PolicyRolledBack, event::policy_rolled_back_body(kOrigin, 13, "not confirmed"));
@@ -130,22 +141,28 @@ void add_sensor(std::vector<Sample>& all) {
     add(Kind::CoverageLost, event::coverage_body(kOrigin, "eth0", "public", "none", "detached"));
     add(Kind::CoverageRestored, event::coverage_body(kOrigin, "eth0", "public", "native", ""));
     add(Kind::TamperDetected, event::sensor_degraded_body(kOrigin, "link", "replaced", ""));
-    add(Kind::SensorStarted,
-        event::sensor_started_body(kOrigin, "enforce", "enforce",
-                                   {{"eth0", "public", "native", "enforce", ""}}));
+    auto started = event::sensor_started_body(kOrigin, "enforce", "monitor",
+                                              {{"eth0", "public", "native", "enforce", ""}});
+    started["why"] = "rescue: by hand; to leave: portlid rescue --off";
+    add(Kind::SensorStarted, std::move(started));
     add(Kind::SensorStopped, event::sensor_stopped_body(kOrigin, "SIGTERM", true));
     add(Kind::SensorDegraded, event::sensor_degraded_body(kOrigin, "engine", "unreachable", ""));
-    add(Kind::SensorGap, event::sensor_gap_body(kOrigin, "spool", 1234, wall_now()));
+    add(Kind::SensorGap, event::sensor_gap_body(kOrigin, "ring", 12, wall_now()));
+    auto gap = event::sensor_gap_body(kOrigin, "spool", 1234, wall_now());
+    gap["gap"]["sink"] = "siem";
+    gap["gap"]["total"] = 5678;
+    add(Kind::SensorGap, std::move(gap));
     auto beat = event::sensor_heartbeat_body(kOrigin, 99, {1, 2, 3});
-    beat["hooks"] = Json::array({{{"name", "post_bind4"}, {"state", "attached"}}});
+    beat["hooks"] = Json::array({{{"name", "lsm_bind"}, {"state", "unavailable"}, {"why", "old"}}});
     add(Kind::SensorHeartbeat, beat);
 }
 
 }  // namespace
 
 int main(int count, char** words) {
-    const auto format = sink::parse_format(count == 2 ? words[1] : "native");
+    const auto format = sink::parse_format(count > 1 ? words[1] : "native");
     if (!format) return 2;
+    const std::vector<std::string> redacted(words + std::min(count, 2), words + count);
     std::vector<Sample> all;
     add_sockets(all);
     add_traffic(all);
@@ -155,7 +172,7 @@ int main(int count, char** words) {
         auto event = event::make_event(one.kind, one.severity);
         event.seq = seq++;
         event.body = one.body;
-        const auto text = sink::encode(*format, event::to_json_line(event), 0, {});
+        const auto text = sink::encode(*format, event::to_json_line(event), 0, redacted);
         if (!text) return 1;
         std::puts(text->c_str());
     }

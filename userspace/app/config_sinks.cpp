@@ -4,12 +4,16 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <optional>
 #include <set>
+#include <span>
 
 #include "app/config_values.hpp"
 #include "base/text.hpp"
 #include "policy/reader.hpp"
 #include "policy/values.hpp"
+#include "sink/filter.hpp"
 
 namespace portlid::app {
 
@@ -21,6 +25,9 @@ using policy::Report;
 using policy::YamlNode;
 
 constexpr std::uint64_t kLeastSpool = 1ULL << 20U;
+// Keys that not every sink takes.
+constexpr std::array<std::string_view, 8> kSomeSinks = {"rotate", "spool",  "ca",    "cert",
+                                                        "key",    "preset", "index", "token"};
 
 constexpr std::array<std::string_view, 24> kKinds = {
 #define PORTLID_KIND(name, text) text,
@@ -72,8 +79,11 @@ void read_spool(const YamlNode* node, sink::SpoolLimits& into, Report& report) {
         if (into.bytes < kLeastSpool)
             report.error(bytes->place, "`spool.bytes` is below 1MiB", "write 256MiB");
     }
-    if (const auto* age = spool.find("age"))
-        into.age = policy::read_duration(*age, "`spool.age`", report).value_or(into.age);
+    const auto* age = spool.find("age");
+    if (age == nullptr) return;
+    into.age = policy::read_duration(*age, "`spool.age`", report).value_or(into.age);
+    if (into.age < std::chrono::seconds(1))
+        report.error(age->place, "`spool.age` keeps nothing", "write 1h, 24h or 7d");
 }
 
 // A glob that no kind matches is a typing error, and a sink that stays silent.
@@ -97,38 +107,36 @@ void read_kinds(const YamlNode* node, std::vector<std::string>& into, Report& re
 void read_redact(const YamlNode* node, std::vector<std::string>& into, Report& report) {
     if (node == nullptr) return;
     policy::read_list(*node, "`redact`", true, report, [&](const YamlNode& item) {
-        if (auto path = policy::read_text(item, "a field", report)) into.push_back(*path);
+        const auto path = policy::read_text(item, "a field", report);
+        if (!path) return;
+        if (const auto known = sink::check_redact(*path); !known)
+            refuse(item, known.error(), report);
+        into.push_back(*path);
     });
 }
 
 void read_files(const MapReader& map, sink::SinkSpec& spec, Report& report) {
-    const std::pair<const char*, std::string*> keys[] = {
-        {"ca", &spec.ca}, {"cert", &spec.cert}, {"key", &spec.key}, {"token", &spec.token}};
+    const std::pair<const char*, std::string*> keys[] = {{"ca", &spec.ca},
+                                                         {"cert", &spec.cert},
+                                                         {"key", &spec.key},
+                                                         {"token", &spec.token},
+                                                         {"index", &spec.index}};
     for (const auto& [key, into] : keys)
         if (const auto* node = map.find(key))
             *into = policy::read_text(*node, fmt::format("`{}`", key), report).value_or("");
-    if (const auto* index = map.find("index"))
-        spec.index = policy::read_text(*index, "`index`", report).value_or(spec.index);
 }
 
-sink::SinkSpec read_target(const YamlNode* to, Report& report) {
-    if (to == nullptr) return {};
+std::optional<sink::SinkSpec> read_target(const YamlNode* to, Report& report) {
+    if (to == nullptr) return std::nullopt;
     const auto target = policy::read_text(*to, "`to`", report);
-    if (!target) return {};
+    if (!target) return std::nullopt;
     auto spec = sink::parse_spec(*target);
     if (spec) return std::move(*spec);
     refuse(*to, spec.error(), report);
-    return {};
+    return std::nullopt;
 }
 
-sink::SinkSpec read_sink(const YamlNode& node, Report& report) {
-    const MapReader map(node, "a sink",
-                        {"name", "to", "format", "rotate", "kinds", "spool", "ca", "cert", "key",
-                         "severity", "redact", "preset", "index", "token"},
-                        report);
-    if (!map.ok()) return {};
-    const bool broken_before = report.has_errors();
-    auto spec = read_target(map.need("to"), report);
+void read_words(const MapReader& map, sink::SinkSpec& spec, Report& report) {
     if (const auto* name = map.need("name"))
         spec.name = policy::read_text(*name, "the sink's name", report).value_or("");
     read_one(map.find("format"), "`format`", &sink::parse_format, spec.format, report);
@@ -139,8 +147,35 @@ sink::SinkSpec read_sink(const YamlNode& node, Report& report) {
     read_kinds(map.find("kinds"), spec.kinds, report);
     read_redact(map.find("redact"), spec.redact, report);
     read_files(map, spec, report);
-    if (const auto fit = sink::check_fit(spec); !fit && (broken_before || !report.has_errors()))
-        refuse(node, fit.error(), report);
+}
+
+// Where the key stands that says nothing to this sink.
+void check_keys(const MapReader& map, const sink::SinkSpec& spec, Report& report) {
+    std::vector<std::string_view> given;
+    std::copy_if(kSomeSinks.begin(), kSomeSinks.end(), std::back_inserter(given),
+                 [&](auto key) { return map.find(key) != nullptr; });
+    if (const auto wrong = sink::find_misfit(spec, given)) {
+        const auto* node = map.find(wrong->key);
+        refuse(node != nullptr ? *node : *map.find("to"), wrong->error, report);
+    }
+}
+
+// A sink whose target is none is read on, for the rest of its errors.
+sink::SinkSpec read_sink(const YamlNode& node, std::span<const sink::SinkSpec> others,
+                         Report& report) {
+    const MapReader map(node, "a sink",
+                        {"name", "to", "format", "rotate", "kinds", "spool", "ca", "cert", "key",
+                         "severity", "redact", "preset", "index", "token"},
+                        report);
+    if (!map.ok()) return {};
+    const bool broken_before = report.has_errors();
+    auto target = read_target(map.need("to"), report);
+    auto spec = target.value_or(sink::SinkSpec{});
+    read_words(map, spec, report);
+    if (!target) return spec;
+    if (broken_before || !report.has_errors()) check_keys(map, spec, report);
+    if (const auto alone = sink::check_alone(spec, others); !alone)
+        refuse(*map.find("to"), alone.error(), report);
     return spec;
 }
 
@@ -151,7 +186,7 @@ std::vector<sink::SinkSpec> read_sinks(const YamlNode* node, Report& report) {
     if (node == nullptr) return sinks;
     std::set<std::string> names;
     policy::read_list(*node, "`sinks`", true, report, [&](const YamlNode& item) {
-        auto spec = read_sink(item, report);
+        auto spec = read_sink(item, sinks, report);
         if (!spec.name.empty() && !names.insert(spec.name).second)
             report.error(item.place, fmt::format("the sink {} is there twice", quote(spec.name)),
                          "give each sink its own name");

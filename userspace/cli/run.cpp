@@ -51,8 +51,7 @@ Result<> finish(Words& words, const Context& context) {
     if (!no_docker) return pass_on(no_docker.error());
     options.sockets_only = *sockets_only;
     options.no_docker = *no_docker;
-    for (const auto& sink : options.events)
-        if (auto usable = sink::parse_spec(sink); !usable) return pass_on(usable.error());
+    if (auto usable = sink::parse_specs(options.events); !usable) return pass_on(usable.error());
     const auto format = context.format({OutputFormat::Table, OutputFormat::Wide, OutputFormat::Json,
                                         OutputFormat::JsonLines, OutputFormat::Csv});
     if (!format) return pass_on(format.error());

@@ -4,8 +4,10 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/result.hpp"
 #include "sink/record.hpp"
 
 namespace portlid::sink {
@@ -21,9 +23,14 @@ private:
     event::Severity least_;
 };
 
-// Replaces the scalars at every path that matches one of the globs ("process.exe", "container.*",
-// "*.image") with "[redacted]"; containers below a matching path go as a whole. The envelope
-// (v, id, rev, seq, time, kind, severity) stays.
+// Takes what stands at, or below, every path that matches one of the globs ("process.exe",
+// "container.*", "*.image"): text becomes "[redacted]"; numbers, booleans, times and addresses are
+// left out, and so is an object or list in which nothing is left. "src.ip" means `sources[].ip`,
+// too. The envelope (v, id, rev, seq, time, kind, severity, sink_seq) stays, and null stays null.
 void redact(nlohmann::ordered_json& event, const std::vector<std::string>& globs);
+// Whether redact() takes what stands at `path`: for what a transport tells besides the event.
+[[nodiscard]] bool hides(const std::vector<std::string>& globs, std::string_view path);
+// Refuses a glob that no field of a native event matches, and one for the envelope alone.
+[[nodiscard]] Result<> check_redact(const std::string& glob);
 
 }  // namespace portlid::sink

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <filesystem>
 #include <string_view>
 
 #include "base/text.hpp"
+#include "sink/transport/secrets.hpp"
 
 namespace portlid::sink {
 
@@ -56,7 +58,8 @@ const Scheme* scheme_of(std::string_view word) {
 }
 
 tl::unexpected<Error> bad_target(const std::string& target, const std::string& why) {
-    return fail("the sink `" + printable(target, 256) + "` " + why, kForm, ExitCode::Usage);
+    return fail("the sink `" + printable(without_query(target), 256) + "` " + why, kForm,
+                ExitCode::Usage);
 }
 
 Result<SinkSpec> parse_path(const std::string& target) {
@@ -102,7 +105,9 @@ Result<> parse_authority(std::string_view text, SinkSpec& spec) {
 }
 
 Result<SinkSpec> parse_network(const std::string& target, const Scheme& scheme) {
-    SinkSpec spec{.kind = scheme.kind, .name = target, .target = target, .port = scheme.port};
+    const auto shown = without_query(target);
+    SinkSpec spec{.kind = scheme.kind, .name = shown, .target = shown, .port = scheme.port};
+    if (scheme.kind == SinkKind::Https) spec.url = target;
     const auto begin = scheme.word.size();
     if (target.compare(begin, 3, "://") != 0)
         return bad_target(target, "has no `//` after its scheme");
@@ -165,6 +170,63 @@ bool is_option(std::string_view name) {
     return std::find(kOptions.begin(), kOptions.end(), name) != kOptions.end();
 }
 
+bool speaks_tls(const SinkSpec& spec) {
+    return spec.kind == SinkKind::SyslogTls || spec.kind == SinkKind::Https;
+}
+
+// Why a key says nothing to this sink; empty when it does.
+std::string_view why_unfit(const SinkSpec& spec, std::string_view key) {
+    const bool https = spec.kind == SinkKind::Https;
+    if (key == "ca" || key == "cert" || key == "key")
+        return speaks_tls(spec) ? "" : "it is for syslog+tls:// and https://";
+    if (key == "token" || key == "preset") return https ? "" : "it is for https://";
+    if (key == "index")
+        return https && spec.preset != Preset::Ndjson
+                   ? ""
+                   : "it is for https:// with preset elasticsearch or splunk";
+    if (key == "rotate") return spec.kind == SinkKind::File ? "" : "it is for file:PATH";
+    // A reader that goes away does not come back, and nobody would read the spool.
+    if (key == "spool")
+        return spec.kind == SinkKind::Stdout ? "standard output has no spool; write file:PATH" : "";
+    return "";
+}
+
+const std::string* value_of(const SinkSpec& spec, std::string_view key) {
+    return key == "ca"      ? &spec.ca
+           : key == "cert"  ? &spec.cert
+           : key == "key"   ? &spec.key
+           : key == "token" ? &spec.token
+           : key == "index" ? &spec.index
+                            : nullptr;
+}
+
+std::optional<Misfit> misfit(std::string_view key, std::string what, std::string_view hint) {
+    return Misfit{std::string(key), Error{"`" + std::string(key) + "` " + std::move(what),
+                                          std::string(hint), ExitCode::Usage, 0}};
+}
+
+std::optional<Misfit> check_key(const SinkSpec& spec, std::string_view key) {
+    if (const auto why = why_unfit(spec, key); !why.empty())
+        return misfit(key, "does not fit the sink " + printable(spec.target, 256), why);
+    const auto* value = value_of(spec, key);
+    if (value != nullptr && value->empty()) return misfit(key, "is empty", "leave it away");
+    // What stands there may be the secret itself: it is not repeated.
+    if (key == "token" && !is_secret_file(spec.token))
+        return misfit(key,
+                      "wants the path of a file (or a systemd credential) that holds the token",
+                      "token: /etc/portlid/token, chmod 600, or LoadCredential= in the unit");
+    return std::nullopt;
+}
+
+bool same_output(const SinkSpec& one, const SinkSpec& other) {
+    if (one.kind != other.kind || other.target.empty()) return false;  // it named none
+    const auto plain = [](const auto& spec) {
+        return std::filesystem::path(spec.path).lexically_normal();
+    };
+    return one.kind == SinkKind::Stdout ||
+           (one.kind == SinkKind::File && plain(one) == plain(other));
+}
+
 }  // namespace
 
 bool SinkSpec::spooled() const {
@@ -217,27 +279,50 @@ Result<SinkSpec> parse_spec(const std::string& text) {
         if (auto set = set_option(*spec, option.substr(0, equals), std::string(value)); !set)
             return pass_on(std::move(set).error());
     }
-    if (auto fit = check_fit(*spec); !fit) return pass_on(std::move(fit).error());
+    for (auto& option : ours) option = option.substr(0, option.find('='));
+    if (auto wrong = find_misfit(*spec, ours)) return tl::unexpected(std::move(wrong->error));
     return spec;
 }
 
-Result<> check_fit(const SinkSpec& spec) {
-    const bool tls = spec.kind == SinkKind::SyslogTls || spec.kind == SinkKind::Https;
-    const auto refuse = [&](const char* key, const char* why) {
-        return fail("`" + std::string(key) + "` does not fit the sink " + printable(spec.target),
-                    why, ExitCode::Usage);
-    };
-    if (!tls && !(spec.ca + spec.cert + spec.key).empty())
-        return refuse("ca, cert, key", "they are for syslog+tls:// and https://");
-    if (spec.cert.empty() != spec.key.empty())
-        return fail("`cert` and `key` belong together", "give both files", ExitCode::Usage);
-    if (spec.kind != SinkKind::Https && !spec.token.empty())
-        return refuse("token", "it is for https://");
-    if (spec.kind != SinkKind::Https && spec.preset != Preset::Ndjson)
-        return refuse("preset", "it is for https://");
-    if (spec.kind != SinkKind::File && spec.rotate.bytes != 0)
-        return refuse("rotate", "it is for file:PATH");
+Result<std::vector<SinkSpec>> parse_specs(const std::vector<std::string>& texts) {
+    std::vector<SinkSpec> specs;
+    for (const auto& text : texts) {
+        auto spec = parse_spec(text);
+        if (!spec) return pass_on(std::move(spec).error());
+        if (auto alone = check_alone(*spec, specs); !alone)
+            return pass_on(std::move(alone).error());
+        for (const auto& other : specs)
+            if (other.name == spec->name)
+                return fail("the sink " + printable(spec->name, 256) + " is given twice",
+                            "give two sinks of one address names, in portlid.yaml",
+                            ExitCode::Usage);
+        specs.push_back(std::move(*spec));
+    }
+    return specs;
+}
+
+std::optional<Misfit> find_misfit(const SinkSpec& spec, std::span<const std::string_view> given) {
+    for (const auto key : given)
+        if (auto wrong = check_key(spec, key)) return wrong;
+    if (spec.cert.empty() == spec.key.empty()) return std::nullopt;
+    const bool lone = spec.key.empty();
+    return misfit(lone ? "cert" : "key", lone ? "has no `key`" : "has no `cert`",
+                  "they belong together: give both files");
+}
+
+Result<> check_alone(const SinkSpec& spec, std::span<const SinkSpec> others) {
+    for (const auto& other : others)
+        if (same_output(spec, other))
+            return fail("two sinks write to " + printable(spec.target, 256),
+                        "give each its own file; `portlid events` shows what is in none",
+                        ExitCode::Usage);
     return {};
+}
+
+std::string without_query(const std::string& url) {
+    const auto query = url.find('?');
+    if (url.rfind("https:", 0) != 0 || query == std::string::npos) return url;
+    return url.substr(0, query) + "?…";
 }
 
 }  // namespace portlid::sink

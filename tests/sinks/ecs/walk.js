@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // ECS documents, one a line on stdin, against Elastic's table: an unknown field outside `portlid`, a
-// wrong type, a missing array, a value or a category/type pair that is not allowed is an error.
+// wrong type, a missing array, a value or a category/type pair that is not allowed is an error. So is
+// a path, of ours too, with two JSON types: Elasticsearch takes the first and refuses the others.
 const { EcsFlat } = require('@elastic/ecs');
 
 const errors = new Set();
+const types = new Map();
 let count = 0;
 
 function typeFits(field, value) {
@@ -44,6 +46,17 @@ function walk(node, path) {
   }
 }
 
+// An array has the type of its elements, as in an index; null has none.
+function note(node, path, action) {
+  if (node === null) return;
+  if (Array.isArray(node)) return node.forEach((one) => note(one, path, action));
+  const [type, first] = types.get(path) || [typeof node, action];
+  types.set(path, [type, first]);
+  if (type !== typeof node) errors.add(`${path}: ${type} in ${first}, ${typeof node} in ${action}`);
+  if (typeof node !== 'object') return;
+  for (const [key, value] of Object.entries(node)) note(value, path ? `${path}.${key}` : key, action);
+}
+
 function pairs(event) {
   const known = EcsFlat['event.category'].allowed_values;
   const expected = event.category.flatMap((c) => (known.find((v) => v.name === c) || {}).expected_event_types || []);
@@ -56,10 +69,11 @@ for (const line of lines) {
   const document = JSON.parse(line);
   walk(document, '');
   pairs(document.event);
+  note(document, '', document.event.action);
   count += 1;
 }
 if (errors.size || count === 0) {
   console.log([...errors].join('\n') || 'no events');
   process.exit(1);
 }
-console.log(`${count} events, ${Object.keys(EcsFlat).length} fields known`);
+console.log(`${count} events, ${Object.keys(EcsFlat).length} fields known, ${types.size} paths of one type each`);

@@ -112,7 +112,7 @@ TEST(Config, RefusesWhatNoSinkCanMean) {
         {"{name: a, to: \"-\", kinds: []}", "kinds"},
         {"{name: a, to: \"file:/x\", spool: {bytes: 1KiB}}", "below 1MiB"},
         {"{name: a, to: \"file:/x\", spool: {age: soon}}", "is not a duration"},
-        {"{name: a, to: \"syslog+tls://h\", cert: /c}", "belong together"},
+        {"{name: a, to: \"syslog+tls://h\", cert: /c}", "has no `key`"},
         {"{name: a, to: \"https://h\", preset: kafka}", "unknown preset"},
         {"{name: a, to: \"-\", severity: loud}", "unknown severity"},
     };
@@ -124,6 +124,40 @@ TEST(Config, RefusesWhatNoSinkCanMean) {
         EXPECT_THAT(config.error().message, HasSubstr(expected));
         EXPECT_THAT(config.error().message, HasSubstr("p.yaml:2:"));
     }
+}
+
+TEST(Config, SaysWhereAKeyStandsThatDoesNotFit) {
+    struct Row {
+        const char* sink;
+        const char* place;
+        const char* expected;
+    };
+    const Row rows[] = {
+        {"{name: a, to: \"https://h\",\n index: x}", "3:9", "`index` does not fit"},
+        {"{name: a, to: \"file:/x\",\n index: x}", "3:9", "`index` does not fit"},
+        {"{name: a, to: \"-\",\n preset: ndjson}", "3:10", "`preset` does not fit"},
+        {"{name: a, to: \"-\",\n spool: {bytes: 1MiB}}", "3:9", "`spool` does not fit"},
+        {"{name: a, to: \"file:/x\",\n spool: {age: 0s}}", "3:15", "`spool.age` keeps nothing"},
+        {"{name: a, to: \"file:/x\",\n spool: {bytes: 0}}", "3:17", "below 1MiB"},
+        {"{name: a, to: \"https://h\",\n token: hunter2secret}", "3:9", "wants the path of a file"},
+        {"{name: a, to: \"file:/x\",\n redact: [src.ipp]}", "3:11", "no field of an event"},
+        {"{name: a, to: \"file:/x\",\n redact: [time]}", "3:11", "is never left out"},
+        {"{name: a, to: \"file:/x\"},\n {name: b, to: \"file:/x\"}", "3:16", "two sinks write"},
+        {"{name: a, to: \"-\"},\n {name: b, to: \"-\"}", "3:16", "two sinks write"},
+    };
+    for (const auto& row : rows) {
+        SCOPED_TRACE(row.sink);
+        const auto config =
+            parse_config(std::string("version: 1\nsinks: [") + row.sink + "]\n", "p.yaml");
+        ASSERT_FALSE(config);
+        EXPECT_THAT(config.error().message, HasSubstr(std::string("p.yaml:") + row.place + ": "));
+        EXPECT_THAT(config.error().message, HasSubstr(row.expected));
+        EXPECT_EQ(config.error().message.find("hunter2"), std::string::npos);
+    }
+    EXPECT_TRUE(
+        parse_config("version: 1\nsinks: [{name: a, to: \"https://h\", preset: splunk, "
+                     "index: main, spool: {age: 1h}}]\n",
+                     "p.yaml"));
 }
 
 TEST(Config, RefusesEventBudgetsThatTheProgramIsNotBuiltWith) {

@@ -32,7 +32,7 @@ TEST(SinkSpec, TakesEverySinkOfTheContract) {
     EXPECT_EQ(parse_spec("journald?format=ocsf")->kind, SinkKind::Journald);
     const auto https = parse_spec("https://h/in?pipeline=x&format=ocsf&preset=elasticsearch");
     ASSERT_TRUE(https);
-    EXPECT_EQ(https->target, "https://h/in?pipeline=x");
+    EXPECT_EQ(https->url, "https://h/in?pipeline=x");
     EXPECT_EQ(https->preset, Preset::Elasticsearch);
 }
 
@@ -62,6 +62,59 @@ TEST(SinkSpec, SuggestsTheWordThatWasMeant) {
         const auto refused = parse_spec(row.spec);
         ASSERT_FALSE(refused);
         EXPECT_THAT(refused.error().hint, HasSubstr(row.hint));
+        EXPECT_EQ(refused.error().code, ExitCode::Usage);
+    }
+}
+
+// A query may hold a key: status, metrics, the log and `export list` show these two.
+TEST(SinkSpec, HidesTheQueryOfAnAddress) {
+    const auto spec = parse_spec("https://h/in?code=s3cret&format=ecs");
+    ASSERT_TRUE(spec);
+    EXPECT_EQ(spec->url, "https://h/in?code=s3cret");
+    EXPECT_EQ(spec->name, "https://h/in?…");
+    EXPECT_EQ(spec->target, "https://h/in?…");
+    EXPECT_EQ(parse_spec("https://h/in")->target, "https://h/in");
+    const auto refused = parse_spec("https://h:0/in?code=s3cret");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().message.find("s3cret"), std::string::npos);
+}
+
+TEST(SinkSpec, RefusesATokenInPlaceOfItsFileWithoutRepeatingIt) {
+    const auto refused = parse_spec("https://h/?token=hunter2secret");
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message, HasSubstr("`token` wants the path of a file (or a "));
+    EXPECT_EQ((refused.error().message + refused.error().hint).find("hunter2"), std::string::npos);
+    EXPECT_TRUE(parse_spec("https://h/?token=/etc/portlid/token"));
+}
+
+TEST(SinkSpec, NamesTheKeyThatDoesNotFit) {
+    SinkSpec spec{.kind = SinkKind::Https, .target = "https://h/"};
+    const auto key_of = [&](std::initializer_list<std::string_view> given) {
+        const auto wrong = find_misfit(spec, std::vector<std::string_view>(given));
+        return wrong ? wrong->key : "";
+    };
+    spec.index = "main";
+    EXPECT_EQ(key_of({"preset", "index"}), "index");
+    spec.preset = Preset::Splunk;
+    EXPECT_EQ(key_of({"preset", "index", "spool"}), "");
+    EXPECT_EQ(key_of({"rotate"}), "rotate");
+    EXPECT_EQ(key_of({"ca"}), "ca");  // empty
+    spec.cert = "/c";
+    EXPECT_EQ(key_of({"cert"}), "cert");  // without its key
+    spec = {.kind = SinkKind::Stdout, .target = "-"};
+    EXPECT_EQ(key_of({"spool"}), "spool");
+    EXPECT_EQ(key_of({"preset"}), "preset");
+}
+
+TEST(SinkSpec, RefusesTwoSinksThatWriteOneFileOrAreOne) {
+    EXPECT_TRUE(parse_specs({"-", "file:/a", "file:/b", "journald", "https://h/?x=1"}));
+    const std::vector<std::string> rows[] = {{"file:/a", "file:/x/../a"},
+                                             {"-", "-?format=ecs"},
+                                             {"journald", "journald?format=ecs"},
+                                             {"https://h/?x=1", "https://h/?x=2"}};
+    for (const auto& row : rows) {
+        const auto refused = parse_specs(row);
+        ASSERT_FALSE(refused) << row.back();
         EXPECT_EQ(refused.error().code, ExitCode::Usage);
     }
 }

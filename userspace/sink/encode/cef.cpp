@@ -2,6 +2,7 @@
 // ArcSight Common Event Format, version 0: seven fields between pipes, then key=value pairs. Every
 // value is escaped by what the place where it stands gives a meaning to. The table is in
 // ../README.md.
+#include "base/address.hpp"
 #include "base/text.hpp"
 #include "sink/encode/fields.hpp"
 
@@ -53,24 +54,32 @@ std::string action(const Json& native) {
     return verdict == "would_drop" ? "would-drop" : verdict;
 }
 
-// CEF's `src` and `dst` are IPv4; IPv6 has custom slots with labels.
+// CEF's `src` and `dst` are IPv4; IPv6 has custom slots with labels. A network is no address.
 void add_address(Extension& out, const char* key, const char* slot, const char* label,
-                 const Json& ip) {
-    const bool v6 = ip.is_string() && ip.get<std::string>().find(':') != std::string::npos;
-    if (v6)
-        out.custom(slot, label, ip);
+                 const Json& value) {
+    const auto ip = value.is_string() ? IpAddress::parse(value.get<std::string>()) : std::nullopt;
+    if (!ip) return;
+    if (ip->family() == Family::IPv6)
+        out.custom(slot, label, Json(ip->to_string()));
     else
-        out.add(key, ip);
+        out.add(key, ip->to_string());
+}
+
+// The first of the two that is there.
+const Json& either(const Json& one, const Json& other) {
+    return one.is_null() ? other : one;
 }
 
 void add_traffic(Extension& out, const Json& native) {
-    add_address(out, "src", "c6a2", "Source IPv6 Address", at(native, "src.ip"));
+    // A packet's destination, what a socket is bound to, what is exposed.
+    const auto& here = at(native, "socket").is_object() ? at(native, "socket") : native;
+    add_address(out, "src", "c6a2", "Source IPv6 Address",
+                either(at(native, "src.ip"), at(native, "ban.source")));
     out.add("spt", at(native, "src.port"));
-    add_address(out, "dst", "c6a3", "Destination IPv6 Address", at(native, "dst.ip"));
-    const auto& socket = at(native, "socket");
-    out.add("dpt", at(native, "dst.port").is_null() ? at(socket, "port") : at(native, "dst.port"));
-    const auto& net = at(native, "net.transport");
-    out.add("proto", net.is_null() ? at(socket, "transport") : net);
+    add_address(out, "dst", "c6a3", "Destination IPv6 Address",
+                either(at(native, "dst.ip"), at(here, "address")));
+    out.add("dpt", either(at(native, "dst.port"), at(here, "port")));
+    out.add("proto", either(at(native, "net.transport"), at(here, "transport")));
     out.add("deviceInboundInterface", at(native, "net.interface"));
     if (at(native, "src").is_object()) out.add("deviceDirection", std::string("0"));
     out.add("in", at(native, "net.bytes"));
@@ -87,9 +96,45 @@ void add_custom(Extension& out, const Json& native) {
                at(native, "mode").is_object() ? at(native, "mode.to") : at(native, "mode"));
     out.custom("cn1", "seq", at(native, "seq"));
     out.custom("cn2", "rev", at(native, "rev"));
-    out.custom("cn3", "lost", at(native, "gap.count"));
     out.custom("flexNumber1", "sinkSeq", at(native, "sink_seq"));
-    out.custom("flexString1", "gapCause", at(native, "gap.cause"));
+}
+
+void add_gap(Extension& out, const Json& gap) {
+    out.custom("cn3", "lost", at(gap, "count"));
+    out.custom("flexNumber2", "lostEver", at(gap, "total"));
+    out.custom("flexString1", "gapCause", at(gap, "cause"));
+    out.custom("flexString2", "gapSink", at(gap, "sink"));
+    out.custom("deviceCustomDate1", "since", milliseconds(at(gap, "since")));
+}
+
+// The slots of rule, zone and container are free here.
+void add_beat(Extension& out, const Json& events) {
+    out.custom("flexNumber2", "emitted", at(events, "emitted"));
+    out.custom("cs1", "lostRing", at(events, "lost.ring"));
+    out.custom("cs2", "lostQueue", at(events, "lost.queue"));
+    out.custom("cs3", "lostSpool", at(events, "lost.spool"));
+}
+
+void add_ban(Extension& out, const Json& ban) {
+    out.custom("cn3", "hits", at(ban, "hits"));
+    out.custom("flexString1", "banSource", at(ban, "source"));
+    out.custom("flexString2", "banReason", at(ban, "reason"));
+    out.custom("deviceCustomDate1", "until", milliseconds(at(ban, "until")));
+}
+
+void add_exposure(Extension& out, const Json& native) {
+    out.custom("cn3", "lastPort", at(native, "ports.last"));
+    out.custom("flexString1", "service", at(native, "service"));
+    out.custom("flexString2", "previousVerdict", at(native, "previous.verdict"));
+    out.add("destinationTranslatedPort", at(native, "published.container_port"));
+}
+
+// What only some kinds have; the labels say what a slot holds.
+void add_of_kind(Extension& out, const Json& native) {
+    if (at(native, "gap").is_object()) add_gap(out, at(native, "gap"));
+    if (at(native, "events").is_object()) add_beat(out, at(native, "events"));
+    if (at(native, "ban").is_object()) add_ban(out, at(native, "ban"));
+    if (family_of_kind(native) == "exposure") add_exposure(out, native);
 }
 
 }  // namespace
@@ -111,6 +156,7 @@ std::string cef_line(const Json& native) {
     out.add("dproc", at(at(native, process), "exe"));
     out.add("duser", at(at(native, process), "user"));
     add_custom(out, native);
+    add_of_kind(out, native);
     const auto message = message_of(native);
     out.add("msg", message);
     return "CEF:0|Portlid|portlid|" + header(text_at(native, "sensor.version")) + "|" +

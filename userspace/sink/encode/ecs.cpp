@@ -153,6 +153,14 @@ void add_related(Json& out) {
         put(out, "related.hosts", Json::array({at(out, "host.name")}));
 }
 
+void add_own(Json& out, const Json& native) {
+    constexpr std::array<std::string_view, 9> kMapped = {"v",    "id",  "seq", "time", "first",
+                                                         "last", "src", "dst", "host"};
+    for (const auto& [key, value] : native.items())
+        if (std::find(kMapped.begin(), kMapped.end(), key) == kMapped.end())
+            out["portlid"][own_name(key, native)] = value;
+}
+
 }  // namespace
 
 Json ecs_document(const Json& native) {
@@ -171,11 +179,7 @@ Json ecs_document(const Json& native) {
     copy(out, "rule.name", native, "rule.name");
     copy(out, "rule.reference", native, "rule.source");
     add_related(out);
-    constexpr std::array<std::string_view, 9> kMapped = {"v",    "id",  "seq", "time", "first",
-                                                         "last", "src", "dst", "host"};
-    for (const auto& [key, value] : native.items())
-        if (std::find(kMapped.begin(), kMapped.end(), key) == kMapped.end())
-            out["portlid"][key] = value;
+    add_own(out, native);
     return out;
 }
 

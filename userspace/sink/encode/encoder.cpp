@@ -24,7 +24,9 @@ std::string plain(const Json& value) {
 std::string traffic_message(const Json& native) {
     auto text = text_at(native, "verdict") + " (" + text_at(native, "reason") + ")";
     const auto from = endpoint(native, "src");
-    if (!from.empty()) text += " from " + from + " to " + endpoint(native, "dst");
+    if (!from.empty()) text += " from " + from;
+    const auto to = endpoint(native, "dst");
+    if (!to.empty()) text += " to " + to;
     const auto& count = at(native, "count");
     if (count.is_number() && count != 1) text += ", " + count.dump() + " packets";
     return text;
@@ -38,7 +40,8 @@ std::string subject(const Json& native) {
     const auto& socket = at(native, "socket");
     const auto& here = socket.is_object() ? socket : native;
     if (!at(here, "port").is_number()) return {};
-    return text_at(here, "address") + " port " + at(here, "port").dump() + "/" +
+    const auto address = text_at(here, "address");
+    return address + (address.empty() ? "port " : " port ") + at(here, "port").dump() + "/" +
            text_at(here, "transport");
 }
 

@@ -53,6 +53,11 @@ std::string family_of_kind(const Json& native) {
     return kind.substr(0, kind.find('.'));
 }
 
+std::string own_name(const std::string& key, const Json& native) {
+    if (key != "mode" || !at(native, key).is_object()) return key;
+    return text_at(native, "kind") == "mode.changed" ? "mode_change" : "mode_state";
+}
+
 Json milliseconds(const Json& time) {
     if (!time.is_string()) return nullptr;
     const auto text = time.get<std::string>();

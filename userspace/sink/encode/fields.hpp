@@ -23,6 +23,11 @@ void copy(Json& into, std::string_view to, const Json& from, std::string_view pa
 [[nodiscard]] int severity_number(const Json& native);
 // "net" of "net.verdict".
 [[nodiscard]] std::string family_of_kind(const Json& native);
+// Under what name a field of the event stands that has no field of the format's own. One path has
+// one JSON type: an index fixes it by the first document and refuses the others. So `mode`, a word
+// in net.* and socket.refused, is `mode_change` where it is an object that says what it became, and
+// `mode_state` where the object says what it is.
+[[nodiscard]] std::string own_name(const std::string& key, const Json& native);
 // Milliseconds since 1970 of an RFC 3339 text in UTC; null when it is none.
 [[nodiscard]] Json milliseconds(const Json& time);
 [[nodiscard]] int protocol_number(std::string_view transport);  // 6 of "tcp", -1 unknown

@@ -103,9 +103,11 @@ void add_connection(Json& out, const Json& native) {
     copy(out, "connection_info.protocol_name", from, "transport");
     const int number = protocol_number(text_at(from, "transport"));
     if (number >= 0) put(out, "connection_info.protocol_num", number);
-    if (!family.empty()) put(out, "connection_info.protocol_ver_id", family == "ipv6" ? 6 : 4);
+    if (family == "ipv4" || family == "ipv6")
+        put(out, "connection_info.protocol_ver_id", family == "ipv6" ? 6 : 4);
     copy(out, "traffic.bytes", native, "net.bytes");
-    add_endpoint(out, "src_endpoint", native, "src");
+    // An endpoint needs a name or address: the port of a hidden one stays under `unmapped`.
+    if (at(native, "src.ip").is_string()) add_endpoint(out, "src_endpoint", native, "src");
     add_endpoint(out, "dst_endpoint", native, "dst");
     copy(out, "dst_endpoint.interface_name", native, "net.interface");
     copy(out, "dst_endpoint.zone", native, "net.zone");
@@ -199,7 +201,7 @@ void add_unmapped(Json& out, const Json& native) {
         "v", "id", "seq", "time", "kind", "severity", "first", "last", "count", "host", "reason"};
     for (const auto& [key, value] : native.items())
         if (std::find(kMapped.begin(), kMapped.end(), key) == kMapped.end() && !value.is_null())
-            out["unmapped"][key] = value;
+            out["unmapped"][own_name(key, native)] = value;
 }
 
 }  // namespace

@@ -50,11 +50,14 @@ std::string bulk_item(const Outgoing& record, const std::string& index) {
            (object ? record.text : json_text(Json{{"message", record.text}})) + "\n";
 }
 
-std::string hec_item(const Outgoing& record, const std::string& host, Format format) {
+std::string hec_item(const Outgoing& record, const std::string& host, const SinkSpec& spec) {
     const auto ms = record.wall_ns / 1'000'000;
+    const auto index =
+        spec.index.empty() ? std::string() : "\"index\":" + json_text(Json(spec.index)) + ",";
     return fmt::format(
-               R"({{"time":{}.{:03},"host":{},"source":"portlid","sourcetype":"portlid:{}","event":{}}})",
-               ms / 1000, ms % 1000, Json(host).dump(), to_string(format), as_json(record.text)) +
+               R"({{"time":{}.{:03},"host":{},"source":"portlid","sourcetype":"portlid:{}",{}"event":{}}})",
+               ms / 1000, ms % 1000, Json(host).dump(), to_string(spec.format), index,
+               as_json(record.text)) +
            "\n";
 }
 
@@ -68,7 +71,7 @@ public:
                                                                      &::curl_easy_cleanup);
         if (auto prepared = prepare(handle.get()); !prepared) return prepared;
         handle_ = std::move(handle);
-        step("prepare", url() + (spec_.token.empty() ? "" : ", with a token"));
+        step("prepare", without_query(url()) + (spec_.token.empty() ? "" : ", with a token"));
         return {};
     }
 
@@ -92,20 +95,20 @@ public:
 
 private:
     [[nodiscard]] std::string url() const {
-        if (spec_.preset != Preset::Elasticsearch) return spec_.target;
-        const auto query = spec_.target.find('?');
-        auto path = spec_.target.substr(0, query);
+        if (spec_.preset != Preset::Elasticsearch) return spec_.url;
+        const auto query = spec_.url.find('?');
+        auto path = spec_.url.substr(0, query);
         while (path.back() == '/') path.pop_back();
         if (path.size() < 6 || path.compare(path.size() - 6, 6, "/_bulk") != 0) path += "/_bulk";
-        return path + (query == std::string::npos ? "" : spec_.target.substr(query));
+        return path + (query == std::string::npos ? "" : spec_.url.substr(query));
     }
 
     [[nodiscard]] std::string item(const Outgoing& record) const {
         switch (spec_.preset) {
             case Preset::Elasticsearch:
-                return bulk_item(record, spec_.index);
+                return bulk_item(record, spec_.index.empty() ? "portlid" : spec_.index);
             case Preset::Splunk:
-                return hec_item(record, host_, spec_.format);
+                return hec_item(record, host_, spec_);
             case Preset::Ndjson:
                 break;
         }
@@ -213,7 +216,7 @@ private:
 
     const SinkSpec spec_;
     const Stop& stop_;
-    const std::string host_ = own_host_name();
+    const std::string host_ = shown_host(spec_);
     std::array<char, CURL_ERROR_SIZE> detail_{};
     std::unique_ptr<curl_slist, decltype(&::curl_slist_free_all)> headers_{nullptr,
                                                                            &::curl_slist_free_all};

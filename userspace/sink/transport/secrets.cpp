@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keys and tokens: from files that only their owner reads, or from systemd's credentials.
+#include "sink/transport/secrets.hpp"
+
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
@@ -12,12 +15,6 @@
 namespace portlid::sink {
 
 namespace {
-
-std::string path_of(const std::string& name) {
-    const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
-    if (name.empty() || name.front() == '/' || directory == nullptr) return name;
-    return std::string(directory) + "/" + name;
-}
 
 // Secret files that anybody may read are no secrets.
 Result<> check_mode(const std::string& path) {
@@ -31,16 +28,57 @@ Result<> check_mode(const std::string& path) {
     return {};
 }
 
-Result<> check_readable(const std::string& path) {
-    if (path.empty()) return {};
-    if (auto read = read_file(path, 1U << 20U); !read) return pass_on(read.error());
+// `ca` or `cert`: anybody may read them, and they must be readable now.
+Result<std::string> public_file(const std::string& name) {
+    auto path = secret_path(name);
+    if (!path) return path;
+    if (auto read = read_file(*path, 1U << 20U); !read) return pass_on(read.error());
+    return path;
+}
+
+// The named CA alone: one that anybody can buy from must not do for a SIEM of one's own.
+Result<> set_ca(CURL* handle, const std::string& name) {
+    if (name.empty()) return {};
+    const auto path = public_file(name);
+    if (!path) return pass_on(path.error());
+    ::curl_easy_setopt(handle, CURLOPT_CAINFO, path->c_str());
+    ::curl_easy_setopt(handle, CURLOPT_CAPATH, nullptr);
+    return {};
+}
+
+Result<> set_certificate(CURL* handle, const SinkSpec& spec) {
+    if (spec.cert.empty()) return {};
+    const auto cert = public_file(spec.cert);
+    if (!cert) return pass_on(cert.error());
+    const auto key = secret_path(spec.key);
+    if (!key) return pass_on(key.error());
+    if (auto safe = check_mode(*key); !safe) return safe;
+    ::curl_easy_setopt(handle, CURLOPT_SSLCERT, cert->c_str());
+    ::curl_easy_setopt(handle, CURLOPT_SSLKEY, key->c_str());
     return {};
 }
 
 }  // namespace
 
+Result<std::string> secret_path(const std::string& name) {
+    if (!name.empty() && name.front() == '/') return name;
+    const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
+    const bool word = !name.empty() && name.find('/') == std::string::npos && name != "..";
+    if (directory != nullptr && word) return std::string(directory) + "/" + name;
+    return fail("`ca`, `cert`, `key` or `token` of the sink is no absolute path and no credential",
+                "write a path, or LoadCredential= in the unit: only the service sees those");
+}
+
+bool is_secret_file(const std::string& name) {
+    if (!name.empty() && name.front() == '/') return true;
+    const auto path = secret_path(name);
+    return path && ::access(path->c_str(), F_OK) == 0;
+}
+
 Result<std::string> read_secret(const std::string& name) {
-    const auto path = path_of(name);
+    const auto named = secret_path(name);
+    if (!named) return named;
+    const auto& path = *named;
     if (auto safe = check_mode(path); !safe) return pass_on(safe.error());
     auto text = read_file(path, 64U << 10U);
     while (text && !text->empty() && (text->back() == '\n' || text->back() == '\r'))
@@ -55,19 +93,8 @@ Result<> set_tls(CURL* handle, const SinkSpec& spec) {
     ::curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 1L);
     ::curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 2L);
     ::curl_easy_setopt(handle, CURLOPT_SSL_SESSIONID_CACHE, 0L);
-    for (const auto* file : {&spec.ca, &spec.cert})
-        if (auto readable = check_readable(*file); !readable) return readable;
-    // The named CA alone: one that anybody can buy from must not do for a SIEM of one's own.
-    if (!spec.ca.empty()) {
-        ::curl_easy_setopt(handle, CURLOPT_CAINFO, spec.ca.c_str());
-        ::curl_easy_setopt(handle, CURLOPT_CAPATH, nullptr);
-    }
-    if (spec.cert.empty()) return {};
-    const auto key = path_of(spec.key);
-    if (auto safe = check_mode(key); !safe) return safe;
-    ::curl_easy_setopt(handle, CURLOPT_SSLCERT, spec.cert.c_str());
-    ::curl_easy_setopt(handle, CURLOPT_SSLKEY, key.c_str());
-    return {};
+    if (auto set = set_ca(handle, spec.ca); !set) return set;
+    return set_certificate(handle, spec);
 }
 
 Error curl_error(const SinkSpec& spec, CURLcode code, const char* detail) {

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "sink/filter.hpp"
 #include "sink/transport/transports.hpp"
 
 namespace portlid::sink {
@@ -29,7 +30,8 @@ std::string timestamp(std::int64_t wall_ns) {
 
 }  // namespace
 
-std::string own_host_name() {
+std::string shown_host(const SinkSpec& spec) {
+    if (hides(spec.redact, "host.name")) return "-";
     std::array<char, 256> name{};
     if (::gethostname(name.data(), name.size() - 1) != 0) return "-";
     return header_word(name.data());

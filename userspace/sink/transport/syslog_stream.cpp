@@ -129,7 +129,7 @@ private:
 
     const SinkSpec spec_;
     const Stop& stop_;
-    const std::string host_ = own_host_name();
+    const std::string host_ = shown_host(spec_);
     std::unique_ptr<CURL, decltype(&::curl_easy_cleanup)> handle_{nullptr, &::curl_easy_cleanup};
 };
 

@@ -65,7 +65,7 @@ public:
 
 private:
     const SinkSpec spec_;
-    const std::string host_ = own_host_name();
+    const std::string host_ = shown_host(spec_);
     UniqueFd fd_;
 };
 

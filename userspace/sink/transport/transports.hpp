@@ -18,12 +18,13 @@ namespace portlid::sink {
 
 // RFC 5424: "<134>1 TIME HOST portlid PID KIND - MESSAGE", without framing.
 [[nodiscard]] std::string syslog_message(const Outgoing& record, const std::string& host);
-[[nodiscard]] std::string own_host_name();
+// The name of this host for headers and envelopes; "-" where the sink redacts `host.name`.
+[[nodiscard]] std::string shown_host(const SinkSpec& spec);
 
 // CA, client certificate, key, at least TLS 1.2, chain and host name always checked. Refuses a key
 // or token file that others may read. `handle` keeps copies of the strings.
 [[nodiscard]] Result<> set_tls(CURL* handle, const SinkSpec& spec);
-// Reads a secret from its file, or from systemd's credentials where it is no absolute path.
+// Reads a secret from its file (see secrets.hpp).
 [[nodiscard]] Result<std::string> read_secret(const std::string& name);
 // curl's code and words as an Error of ours, with what to do.
 [[nodiscard]] Error curl_error(const SinkSpec& spec, CURLcode code, const char* detail);

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where certificates, keys and tokens stand: files, or systemd's credentials.
+#pragma once
+
+#include <string>
+
+#include "base/result.hpp"
+
+namespace portlid::sink {
+
+// The file of `ca`, `cert`, `key` or `token`: an absolute path is one; any other name is a
+// credential of systemd's ($CREDENTIALS_DIRECTORY). What can be neither fails; its words are not
+// repeated, they may be the secret.
+[[nodiscard]] Result<std::string> secret_path(const std::string& name);
+// An absolute path, or a credential that is there.
+[[nodiscard]] bool is_secret_file(const std::string& name);
+
+}  // namespace portlid::sink
