@@ -2,6 +2,7 @@
 """RFC 5424 over TLS with certificates on both sides into a real rsyslog, which dies in the middle and
 comes back; certificates that must be refused; octet counting over plain TCP; one datagram, one event.
 PORTLID_SIEM_EVENTS (default 4000) and PORTLID_SIEM_OUTAGE_S (default 3): the full form is 100000, 30."""
+import contextlib
 import json
 import os
 import pathlib
@@ -138,6 +139,52 @@ def octets(directory):
                for m in messages), messages[0]
 
 
+@contextlib.contextmanager
+def answers_and_hangs_up():
+    """A port that takes each connection and ends it: a balancer without a collector behind it. Yields it and
+    the times at which it was asked."""
+    asked = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def go():
+            with contextlib.suppress(OSError):
+                while True:
+                    listener.accept()[0].close()
+                    asked.append(time.monotonic())
+
+        threading.Thread(target=go, daemon=True).start()
+        yield listener.getsockname()[1], asked
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def hangs_up(directory):
+    """Down, with all of it waiting, nothing counted as sent, and ever longer pauses."""
+    with answers_and_hangs_up() as (port, asked):
+        path = s.config(directory, to=f"syslog+tcp://127.0.0.1:{port}")
+        told = s.report_of(s.feeder(directory, path, 50, 0, 12), 60)
+        tried = s.export_test(path)
+    sink = told["sinks"][0]
+    assert not sink["up"] and sink["why"] and sink["lag"] == 50 and sink["sent"] == 0, told
+    assert sink["retries"] >= 3 and len(asked) <= 9, (told, asked)
+    assert tried.returncode == 1 and f"127.0.0.1:{port}" in tried.stderr, tried.stderr
+    return f"{len(asked) - 1} connections in 12 s; {tried.stderr.strip().splitlines()[-2:][0]}"
+
+
+def settles(directory):
+    """What a peer has had for 15 s is sent, and counted as such; nothing goes twice."""
+    frames = bytearray()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def collect():
+            with listener.accept()[0] as peer:
+                while chunk := peer.recv(65536):
+                    frames.extend(chunk)
+
+        threading.Thread(target=collect, daemon=True).start()
+        config = s.config(directory, to=f"syslog+tcp://127.0.0.1:{listener.getsockname()[1]}")
+        told = s.report_of(s.feeder(directory, config, 100, 5, 20), 60)["sinks"][0]  # takes 20 s
+    assert told["up"] and told["lag"] == 0 and told["retries"] == 0 and told["sent"] == 100, told
+    assert frames.count(b" net.verdict - ") == 100, len(frames)
+
+
 def datagrams(directory):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
@@ -173,6 +220,8 @@ def main():
         ("an expired certificate is refused", in_workshop(refused, "expired", "expired")),
         ("an unknown CA is refused", in_workshop(refused, "server", "certificate", "stranger.pem")),
         ("a key that others may read is refused", in_workshop(key_mode)),
+        ("a peer that hangs up is down, waited for and told", in_workshop(hangs_up)),
+        ("what a peer has kept for 15 s is sent", in_workshop(settles)),
         ("TCP counts octets", in_workshop(octets)),
         ("UDP: one datagram, one event", in_workshop(datagrams)),
     ])

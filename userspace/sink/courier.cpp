@@ -18,6 +18,11 @@ constexpr std::chrono::seconds kFarewell{2};
 constexpr std::chrono::seconds kLookAgain{30};     // whether an idle connection still stands
 constexpr std::chrono::minutes kTellWhileDown{5};  // a gap of a sink that stays down
 
+Error broken(const SinkSpec& spec) {
+    return {spec.target + ": the connection broke before what was sent was safe",
+            "look at the peer's log", ExitCode::Failed, 0};
+}
+
 }  // namespace
 
 std::string file_stem(const SinkSpec& spec) {
@@ -90,7 +95,9 @@ SinkState Courier::state() const {
     state.up = state.why.empty();
     state.spool_lost = cursor_->lost;
     const auto last = spooler_.last_seq();
-    state.lag = last > reached_seq_ ? last - reached_seq_ : 0;
+    // Of a sink that is well, what is on its way counts as taken; of another, what is safe does.
+    const auto reached = why_.empty() ? reached_seq_.load() : cursor_->last_seq;
+    state.lag = last > reached ? last - reached : 0;
     return state;
 }
 
@@ -105,12 +112,20 @@ std::optional<SinkGap> Courier::take_spool_gap() {
 
 bool Courier::well() const {
     const std::lock_guard lock(mutex_);
-    return why_.empty();
+    return !pausing_;
 }
 
 void Courier::note(const std::string& why) {
     const std::lock_guard lock(mutex_);
     why_ = why;
+    pausing_ = true;
+}
+
+// The peer has something, or there is nothing that it should have.
+void Courier::recover() {
+    faults_ = 0;
+    const std::lock_guard lock(mutex_);
+    why_.clear();
 }
 
 // The place and what was lost in front of it, in one step: sent again, it is not counted again.
@@ -187,11 +202,17 @@ Courier::Batch Courier::read_batch() {
 void Courier::bury(const Batch& batch, const Sent& sent) {
     std::uint64_t unkept = 0;
     for (const auto& one : sent.rejected)
-        if (!letters_.add(spec_.name, one.why, batch.records[one.index].text)) ++unkept;
+        unkept += letters_.add(spec_.name, one.why, batch.records[one.index].text);
     const std::lock_guard lock(mutex_);
     note_loss(*cursor_.operator->(), unkept);
     counts_.dead += sent.rejected.size();
-    counts_.sent += sent.taken - sent.rejected.size();
+}
+
+// What the peer surely has.
+void Courier::safe(std::size_t records) {
+    recover();
+    const std::lock_guard lock(mutex_);
+    counts_.sent += records;
 }
 
 void Courier::deliver(const Batch& batch) {
@@ -207,14 +228,14 @@ void Courier::deliver(const Batch& batch) {
         const bool all = sent.taken == batch.records.size();
         sent_ = all ? batch.end : batch.behind[sent.taken - 1];
         reached_seq_ = sent_.last_seq;
-        faults_ = 0;
-        if (transport_->acknowledges())
+        if (transport_->acknowledges()) {
             commit(sent_);
-        else
-            flights_.push_back({sent_, Clock::now()});
+            safe(sent.taken - sent.rejected.size());
+        } else {
+            flights_.push_back({sent_, Clock::now(), sent.taken});
+        }
     }
-    if (sent.fault) return fault(*sent.fault, sent.wait);
-    note("");
+    if (sent.fault) fault(*sent.fault, sent.wait);
 }
 
 // Bytes that a stream took are safe when its peer has been reading for a while.
@@ -223,6 +244,7 @@ void Courier::settle() {
     if (!transport_->quiet()) return;
     while (!flights_.empty() && Clock::now() - flights_.front().when >= kReplayTime) {
         commit(flights_.front().behind);
+        safe(flights_.front().records);
         flights_.pop_front();
     }
 }
@@ -253,14 +275,21 @@ void Courier::round() {
     bool fresh = false;
     const auto note_step = [&](const std::string&, const std::string&) { fresh = true; };
     if (auto open = transport_->connect(note_step); !open) return fault(open.error(), {});
-    // A stream that broke unnoticed has lost what was in flight: back before going on.
-    if (fresh && !flights_.empty()) rewind();
-    note("");
+    // A stream that broke unnoticed has lost what was in flight; one that does so each time must
+    // not be tried without a pause.
+    if (fresh && !flights_.empty()) return fault(broken(spec_), {});
+    {
+        const std::lock_guard lock(mutex_);
+        pausing_ = false;
+    }
     look_again_ = Clock::now() + kLookAgain;
     settle();
     while (!stop_ && Clock::now() >= not_before_) {
         const auto batch = read_batch();
-        if (batch.records.empty() && batch.end.position == sent_.position) return;
+        if (batch.records.empty() && batch.end.position == sent_.position) {
+            if (flights_.empty()) recover();
+            return;
+        }
         deliver(batch);
         trim();
         settle();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // One sink behind the spool: a thread that reads on from its cursor, filters, encodes, sends, and
 // moves the cursor when the records are safe. At least once, in order; a fault waits longer each
-// time (0.5 s to 60 s, with jitter). What is over the sink's caps is given up oldest first, and
-// counted.
+// time (0.5 s to 60 s, with jitter) until something is safe again: that a peer takes a connection,
+// or bytes that it never acknowledges, ends no fault. What is over the sink's caps is given up
+// oldest first, and counted.
 #pragma once
 
 #include <condition_variable>
@@ -49,6 +50,7 @@ private:
     struct Flight {  // sent, and not safe yet
         Place behind;
         Clock::time_point when;
+        std::size_t records = 0;
     };
     struct Batch {
         std::vector<Outgoing> records;
@@ -67,12 +69,14 @@ private:
     void deliver(const Batch& batch);
     void bury(const Batch& batch, const Sent& sent);
     void settle();
+    void safe(std::size_t records);
     void rewind();
     [[nodiscard]] bool well() const;
     void commit(const Place& place);
     void fault(const Error& error, std::chrono::milliseconds wait);
     void wait();
     void note(const std::string& why);
+    void recover();
 
     const SinkSpec spec_;
     const Filter filter_;
@@ -94,7 +98,8 @@ private:
     std::condition_variable wake_;
     bool grown_ = true;
     bool reload_ = false;
-    std::string why_;
+    std::string why_;       // the last fault, until something is safe again
+    bool pausing_ = false;  // it is not tried now
     SinkState counts_;
     std::atomic<std::uint64_t> reached_{0};  // committed position, for the spool
     std::atomic<std::uint64_t> reached_seq_{0};

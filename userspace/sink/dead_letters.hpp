@@ -9,13 +9,16 @@ namespace portlid::sink {
 
 class DeadLetters {
 public:
-    // At most `limit_bytes`, and as much again in PATH.1.
+    // About `limit_bytes`, and as much again in PATH.1; what is older goes.
     explicit DeadLetters(std::string path, std::uint64_t limit_bytes = 16ULL << 20U)
         : path_(std::move(path)), limit_(limit_bytes) {}
-    // False when the disk does not take it.
-    bool add(const std::string& sink, const std::string& why, const std::string& record) const;
+    // How many letters that cost: older ones that went, and this one when the disk does not take
+    // it.
+    [[nodiscard]] std::uint64_t add(const std::string& sink, const std::string& why,
+                                    const std::string& record) const;
 
 private:
+    [[nodiscard]] std::uint64_t rotate() const;
     std::string path_;
     std::uint64_t limit_;
 };

@@ -26,9 +26,13 @@ class SyslogStream final : public Transport {
 public:
     SyslogStream(const SinkSpec& spec, const Stop& stop) : spec_(spec), stop_(stop) {}
 
+    // One that the peer ended soon after it took something is a fault once, before the next try:
+    // what it took is not safe. One that ended in silence is replaced in silence.
     Result<> connect(const Step& step) override {
         if (handle_ && alive()) return {};
+        const bool cut = handle_ && Clock::now() - wrote_ < kReplayTime;
         close();
+        if (cut) return fail(spec_.target + ": the peer hung up", "look at its log");
         std::unique_ptr<CURL, decltype(&::curl_easy_cleanup)> handle(::curl_easy_init(),
                                                                      &::curl_easy_cleanup);
         if (auto prepared = prepare(handle.get()); !prepared) return prepared;
@@ -114,6 +118,7 @@ private:
             std::size_t wrote = 0;
             const auto code = ::curl_easy_send(handle_.get(), bytes.data(), bytes.size(), &wrote);
             if (code == CURLE_OK) {
+                wrote_ = Clock::now();
                 bytes.remove_prefix(wrote);
                 continue;
             }
@@ -130,6 +135,7 @@ private:
     const SinkSpec spec_;
     const Stop& stop_;
     const std::string host_ = shown_host(spec_);
+    Clock::time_point wrote_{};
     std::unique_ptr<CURL, decltype(&::curl_easy_cleanup)> handle_{nullptr, &::curl_easy_cleanup};
 };
 
