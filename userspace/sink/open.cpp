@@ -25,21 +25,26 @@ Result<std::unique_ptr<Sink>> open_local(const SinkSpec& spec) {
     return make_descriptor_sink(std::move(out), spec.name);
 }
 
+// A disk that has no room for the page costs the count across restarts, not the sink; one whose
+// numbers go on across restarts needs it.
+Result<Account> open_account(const SinkSpec& spec, const std::filesystem::path& directory,
+                             FanOut& fan_out) {
+    std::error_code ignored;
+    std::filesystem::create_directories(directory, ignored);
+    auto account = Account::open((directory / (file_stem(spec) + ".queue")).string(),
+                                 fan_out.emitted(), !spec.filtered(), fan_out.keeper());
+    if (account || spec.filtered()) return account;
+    return Account();
+}
+
 Result<std::unique_ptr<Sink>> open_background(const SinkSpec& spec,
                                               const std::filesystem::path& directory,
-                                              PageKeeper& keeper) {
+                                              FanOut& fan_out) {
     auto inner = open_local(spec);
     if (!inner) return pass_on(std::move(inner).error());
-    std::optional<Cursor> numbers;
-    if (spec.filtered()) {
-        std::error_code ignored;
-        std::filesystem::create_directories(directory, ignored);
-        auto opened =
-            Cursor::open((directory / (file_stem(spec) + ".cursor")).string(), {}, keeper);
-        if (!opened) return pass_on(std::move(opened).error());
-        numbers.emplace(std::move(*opened));
-    }
-    return make_background(spec, std::move(*inner), std::move(numbers));
+    auto account = open_account(spec, directory, fan_out);
+    if (!account) return pass_on(std::move(account).error());
+    return make_background(spec, std::move(*inner), std::move(*account));
 }
 
 // One spool for all; as large as the largest sink's share needs, and a little for what is sent and
@@ -86,7 +91,7 @@ Result<> add_sinks(FanOut& fan_out, const std::vector<SinkSpec>& specs,
             fan_out.add(std::move(*courier));
             continue;
         }
-        auto sink = open_background(spec, directory, fan_out.keeper());
+        auto sink = open_background(spec, directory, fan_out);
         if (!sink) return pass_on(std::move(sink).error(), spec.name);
         fan_out.add(std::move(*sink));
     }
