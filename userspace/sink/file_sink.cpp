@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 
@@ -16,10 +17,12 @@ namespace portlid::sink {
 namespace {
 
 // O_NONBLOCK: a path that turns out to be a FIFO must not stop the sensor.
-UniqueFd open_for_append(const std::string& path) {
-    return UniqueFd(::open(
-        path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640));
+UniqueFd open_for_append(const std::string& path, int more = 0) {
+    constexpr int kHow = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    return UniqueFd(::open(path.c_str(), kHow | more, 0640));
 }
+
+constexpr std::chrono::seconds kLookEvery{1};  // for the file under its name
 
 // Where the last whole line of a regular file ends; its size when it ends with one, or when no line
 // ends in as much as one may be long.
@@ -49,6 +52,7 @@ public:
     }
 
     void pump() override {
+        look_for_it();
         if (!fd_.valid()) open_again();
         if (!fd_.valid()) return;
         const int reason =
@@ -76,6 +80,35 @@ private:
         measure();
     }
 
+    // Somebody took the file away without a word: what goes on into it, nobody reads. One that has
+    // another name by now is kept while no new one can be made.
+    void look_for_it() {
+        const auto now = std::chrono::steady_clock::now();
+        if (!fd_.valid() || now - looked_ < kLookEvery) return;
+        looked_ = now;
+        if (in_its_place()) return;
+        auto fresh = open_for_append(path_);
+        if (!fresh.valid() && links() > 0) return;
+        why_ = fresh.valid() ? std::string() : std::strerror(errno);
+        fd_ = std::move(fresh);
+        queue_.restart_front();
+        measure();
+    }
+
+    // Only a regular file is looked for: a pipe or device stays what it is.
+    [[nodiscard]] bool in_its_place() const {
+        struct stat own {};
+        struct stat there {};
+        if (::fstat(fd_.get(), &own) != 0 || !S_ISREG(own.st_mode)) return true;
+        if (::stat(path_.c_str(), &there) != 0) return errno != ENOENT;
+        return own.st_dev == there.st_dev && own.st_ino == there.st_ino;
+    }
+
+    [[nodiscard]] nlink_t links() const {
+        struct stat own {};
+        return ::fstat(fd_.get(), &own) == 0 ? own.st_nlink : 0;
+    }
+
     void measure() {
         struct stat facts {};
         const bool known = fd_.valid() && ::fstat(fd_.get(), &facts) == 0;
@@ -92,13 +125,34 @@ private:
         return age == 0 ? path_ : path_ + "." + std::to_string(age);
     }
 
-    // The oldest goes; a rename that fails leaves the file to grow, which loses nothing.
+    // The first name that nobody has, else the oldest's: what is behind a hole need not move, so
+    // that a rotation that fails again and again pushes nothing out.
+    [[nodiscard]] std::uint32_t free_age() const {
+        std::uint32_t age = std::min(1U, rotation_.keep);
+        struct stat facts {};
+        while (age < rotation_.keep && ::lstat(older(age).c_str(), &facts) == 0) ++age;
+        return age;
+    }
+
+    // Each gets the name of the next older one. Whether the present file's name is free now.
+    [[nodiscard]] bool age_all() const {
+        for (auto age = free_age(); age > 0; --age)
+            if (::rename(older(age - 1).c_str(), older(age).c_str()) != 0 && errno != ENOENT)
+                return false;
+        return true;
+    }
+
+    // The new file is there before any old one goes: whatever fails leaves the present file to
+    // grow, which loses nothing.
     void rotate() {
-        for (auto age = rotation_.keep; age > 0; --age)
-            ::rename(older(age - 1).c_str(), older(age).c_str());
-        if (rotation_.keep == 0) ::unlink(path_.c_str());
-        auto fresh = open_for_append(path_);
+        const auto name = path_ + ".new";
+        ::unlink(name.c_str());
+        auto fresh = open_for_append(name, O_EXCL);
         if (!fresh.valid()) return;
+        if (!age_all() || ::rename(name.c_str(), path_.c_str()) != 0) {
+            ::unlink(name.c_str());
+            return;
+        }
         fd_ = std::move(fresh);
         measure();
     }
@@ -126,6 +180,7 @@ private:
     Rotation rotation_;
     std::uint64_t size_ = 0;
     bool whole_ = true;  // the last line written has its end
+    std::chrono::steady_clock::time_point looked_ = std::chrono::steady_clock::now();
     std::string why_;
     std::uint64_t lost_ = 0;
 };

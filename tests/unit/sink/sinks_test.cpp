@@ -14,6 +14,7 @@ namespace portlid::sink {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 struct Pipe {
     UniqueFd read_end, write_end;
@@ -122,7 +123,7 @@ TEST(FileSink, WhatAKillLeftHalfWrittenSpoilsNoLine) {
         ASSERT_TRUE(sink);
         (*sink)->write(sample("whole"));
         EXPECT_THAT(content(path), testing::MatchesRegex("\\{\"a\":1\\}\n.*whole.*\n"));
-        EXPECT_THAT(content(path), testing::Not(HasSubstr("half")));
+        EXPECT_THAT(content(path), Not(HasSubstr("half")));
     }
 }
 
@@ -138,7 +139,85 @@ TEST(FileSink, GoesOnInANewFileAfterReopen) {
     (*sink)->write(sample("new"));
     EXPECT_THAT(content(path + ".1"), HasSubstr("still old"));
     EXPECT_THAT(content(path), HasSubstr("new"));
-    EXPECT_THAT(content(path), testing::Not(HasSubstr("old")));
+    EXPECT_THAT(content(path), Not(HasSubstr("old")));
+}
+
+// Nobody told: the file is looked for once a second.
+TEST(FileSink, GoesOnUnderItsNameWhenTheFileWasTakenAway) {
+    const TemporaryDirectory directory;
+    const auto path = directory.file("events.jsonl");
+    auto sink = make_file_sink(path);
+    ASSERT_TRUE(sink);
+    (*sink)->write(sample("first"));
+    std::filesystem::remove(path);
+    ::usleep(1'100'000);
+    (*sink)->write(sample("second"));
+    EXPECT_THAT(content(path), HasSubstr("second"));
+    std::filesystem::rename(path, path + ".moved");
+    ::usleep(1'100'000);
+    (*sink)->pump();
+    (*sink)->write(sample("third"));
+    EXPECT_THAT(content(path), testing::AllOf(HasSubstr("third"), Not(HasSubstr("second"))));
+    EXPECT_TRUE((*sink)->state().up);
+}
+
+// The file lives on under another name: until a new one can be made, it goes on there.
+TEST(FileSink, GoesOnInAMovedFileWhileNoNewOneCanBeMade) {
+    const TemporaryDirectory directory;
+    std::filesystem::create_directory(directory.file("log"));
+    const auto path = directory.file("log/events.jsonl");
+    auto sink = make_file_sink(path);
+    ASSERT_TRUE(sink);
+    std::filesystem::rename(path, directory.file("moved"));
+    std::filesystem::remove(directory.file("log"));
+    ::usleep(1'100'000);
+    (*sink)->write(sample("kept"));
+    EXPECT_TRUE((*sink)->state().up);
+    EXPECT_THAT(content(directory.file("moved")), HasSubstr("kept"));
+}
+
+TEST(FileSink, RotatesOldestOut) {
+    const TemporaryDirectory directory;
+    const auto path = directory.file("events.jsonl");
+    auto sink = make_file_sink(path, kQueueBytes, {.bytes = 1000, .keep = 2});
+    ASSERT_TRUE(sink);
+    for (const auto* note : {"one", "two", "three", "four"}) (*sink)->write(sample(note, 700));
+    EXPECT_THAT(content(path), HasSubstr("four"));
+    EXPECT_THAT(content(path + ".1"), HasSubstr("three"));
+    EXPECT_THAT(content(path + ".2"), HasSubstr("two"));
+    EXPECT_FALSE(std::filesystem::exists(path + ".3"));
+    EXPECT_FALSE(std::filesystem::exists(path + ".new"));
+}
+
+// Each write tries again to rotate, and none of the kept files goes while that fails.
+TEST(FileSink, ARotationThatFailsTakesNoKeptFile) {
+    for (const auto* in_the_way : {".new", ".4"}) {
+        const TemporaryDirectory directory;
+        const auto path = directory.file("events.jsonl");
+        std::filesystem::create_directories(path + in_the_way + "/full");
+        for (const auto* age : {".1", ".2", ".3"}) std::ofstream(path + age) << age;
+        auto sink = make_file_sink(path, kQueueBytes, {.bytes = 1000, .keep = 4});
+        ASSERT_TRUE(sink);
+        for (const auto* note : {"one", "two", "three", "four"}) (*sink)->write(sample(note, 700));
+        EXPECT_TRUE((*sink)->state().up);
+        std::string all;
+        for (const auto* age : {"", ".1", ".2", ".3"}) all += content(path + age);
+        for (const auto* part : {"one", "two", "three", "four", ".1", ".2", ".3"})
+            EXPECT_THAT(all, HasSubstr(part)) << in_the_way;
+    }
+}
+
+TEST(FileSink, WithoutOlderFilesARotationThatFailsKeepsThePresentOne) {
+    const TemporaryDirectory directory;
+    const auto path = directory.file("events.jsonl");
+    auto sink = make_file_sink(path, kQueueBytes, {.bytes = 1000, .keep = 0});
+    ASSERT_TRUE(sink);
+    (*sink)->write(sample("one", 700));
+    (*sink)->write(sample("two", 700));
+    EXPECT_THAT(content(path), Not(HasSubstr("one")));
+    std::filesystem::create_directories(path + ".new/full");
+    (*sink)->write(sample("three", 700));
+    EXPECT_THAT(content(path), testing::AllOf(HasSubstr("two"), HasSubstr("three")));
 }
 
 TEST(FileSink, SaysWhyItIsDownWhenTheDiskIsFullAndCountsWhatItLost) {
