@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The HTTPS sink against a server that does what real ones do: asks for a pause, fails, refuses one
 event, says that a body is too large, answers _bulk item by item."""
+import contextlib
 import gzip
 import http.server
 import json
@@ -30,7 +31,8 @@ class Collector(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
-        self.wfile.write(answer)
+        with contextlib.suppress(OSError):  # somebody has read enough
+            self.wfile.write(answer)
 
 
 class Server:
@@ -51,11 +53,11 @@ class Server:
         self.http.server_close()
 
 
-def run(directory, judge, path="/in", events=EVENTS, **sink):
+def run(directory, judge, path="/in", events=EVENTS, wait=60, **sink):
     with Server(directory, judge) as server:
         config = s.config(directory, to=f"https://localhost:{server.port}{path}",
                           ca=str(directory / "ca.pem"), **sink)
-        return s.report_of(s.feeder(directory, config, events, 0, 60), 120)
+        return s.report_of(s.feeder(directory, config, events, 0, wait), 120)
 
 
 def letters(directory):
@@ -133,6 +135,67 @@ def bulk(directory):
     assert told["sinks"][0]["dead"] == 1, told
 
 
+def not_allowed(directory):
+    """_bulk items that the token or a missing index refuses, for a while: the sink waits, no event is lost."""
+    stored, answers = set(), iter([403, 404, 401])
+
+    def judge(_, lines):
+        status = next(answers, 201)
+        items = []
+        for document in lines[1::2]:
+            if status == 201:
+                stored.add(document["seq"])
+            items.append({"create": {"status": status, "error": {"type": f"refused {status}"}}})
+        return 200, {"errors": status != 201, "items": items}, {}
+
+    told = run(directory, judge, "/", preset="elasticsearch")
+    assert stored == set(range(1, EVENTS + 1)), (len(stored), told)
+    assert told["sinks"][0]["dead"] == 0 and told["sinks"][0]["retries"] == 3, told
+    assert not letters(directory)
+
+
+def refused_for_good(directory):
+    """The same without an end: down, and the reason is told."""
+    def judge(_, lines):
+        item = {"create": {"status": 403, "error": {"type": "security_exception"}}}
+        return 200, {"errors": True, "items": [item] * (len(lines) // 2)}, {}
+
+    told = run(directory, judge, "/", events=20, wait=3, preset="elasticsearch")["sinks"][0]
+    assert not told["up"] and "403" in told["why"] and "security_exception" in told["why"], told
+    assert told["dead"] == 0 and told["sent"] == 0 and told["lag"] == 20, told
+
+
+def long_answer(directory):
+    """A status says enough: what comes behind 4 MiB of answer is not waited for."""
+    seen = []
+
+    def judge(_, lines):
+        seen.extend(e["seq"] for e in lines)
+        return 200, {"noise": "x" * (6 << 20)}, {}
+
+    told = run(directory, judge)
+    assert seen == list(range(1, EVENTS + 1)), (len(seen), told)
+    assert told["sinks"][0]["retries"] == 0, told
+
+
+def long_bulk_answer(directory):
+    """An answer of _bulk that is too long is asked for in parts."""
+    stored, sizes = set(), []
+
+    def judge(_, lines):
+        items = []
+        sizes.append(len(lines) // 2)
+        for action in lines[::2]:
+            name = action["create"]["_id"]
+            items.append({"create": {"status": 409 if name in stored else 201, "noise": "x" * 65536}})
+            stored.add(name)
+        return 200, {"errors": False, "items": items}, {}
+
+    told = run(directory, judge, "/", preset="elasticsearch")
+    assert len(stored) == EVENTS and max(sizes) > 64 > min(sizes), (sizes, told)
+    assert told["sinks"][0]["retries"] == 0 and told["sinks"][0]["sent"] == EVENTS, told
+
+
 def hec(directory):
     seen = []
 
@@ -172,6 +235,10 @@ def main():
         ("webhook: pauses and errors lose nothing", in_workshop(ndjson)),
         ("413 is split, 400 is a dead letter", in_workshop(poison)),
         ("Elasticsearch: partial errors, item by item", in_workshop(bulk)),
+        ("Elasticsearch: no right, no index: the sink waits", in_workshop(not_allowed)),
+        ("Elasticsearch: no right for good: down, with the reason", in_workshop(refused_for_good)),
+        ("an answer without an end is no fault", in_workshop(long_answer)),
+        ("Elasticsearch: an answer that is too long is split", in_workshop(long_bulk_answer)),
         ("Splunk HEC: token from a file", in_workshop(hec)),
         ("a server that no known CA signed is refused", in_workshop(stranger)),
     ])

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One HTTPS sink, three ways to say it: NDJSON to any webhook, Elasticsearch's _bulk, Splunk's HEC.
-// Batches are gzipped. What the peer will never take (400, 413 of a single event, a bulk item it
-// refuses) is named, so that it ends in the dead-letter file and not in an endless loop.
+// Batches are gzipped. What the peer will never take (400, 413 of a single event, a bulk item whose
+// content it refuses) is named, so that it ends in the dead-letter file and not in an endless loop.
 #include <fmt/format.h>
 
 #include <array>
@@ -16,22 +16,37 @@ namespace portlid::sink {
 namespace {
 
 constexpr std::size_t kMostRecords = 500;
-constexpr std::size_t kAnswerBytes = 4U << 20U;
+constexpr std::size_t kAnswerBytes = 4U << 20U;  // of an answer, what is read
 
 struct Answer {
     long status = 0;
     std::string body;
+    bool cut = false;  // there was more of it
     std::chrono::seconds wait{0};
 };
 
+// Ends a transfer whose answer is too long; its status is known by then.
 std::size_t keep(char* data, std::size_t size, std::size_t count, void* into) {
-    auto& body = static_cast<Answer*>(into)->body;
-    if (body.size() + size * count > kAnswerBytes) return 0;
-    body.append(data, size * count);
+    auto& answer = *static_cast<Answer*>(into);
+    answer.cut = answer.body.size() + size * count > kAnswerBytes;
+    if (answer.cut) return 0;
+    answer.body.append(data, size * count);
     return size * count;
 }
 
-int stop_asked(void* stop, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+// Not about the event but about us or the index: it is worth the whole sink's wait.
+bool is_fault_of_sink(int item_status) {
+    return item_status == 401 || item_status == 403 || item_status == 404 || item_status == 429 ||
+           item_status >= 500;
+}
+
+const char* hint_for(int item_status) {
+    if (item_status == 404) return "make the index or data stream, or check `index` of the sink";
+    return item_status < 429 ? "check what the sink's token may do with the index"
+                             : "look at the cluster's health";
+}
+
+int sending_stopped(void* stop, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
     return static_cast<const Stop*>(stop)->load() ? 1 : 0;
 }
 
@@ -129,7 +144,7 @@ private:
         ::curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, detail_.data());
         ::curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &keep);
         ::curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
-        ::curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, &stop_asked);
+        ::curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, &sending_stopped);
         ::curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &stop_);
         return {};
     }
@@ -161,19 +176,21 @@ private:
                            static_cast<curl_off_t>(body.size()));
         ::curl_easy_setopt(handle_.get(), CURLOPT_WRITEDATA, &answer);
         const auto code = ::curl_easy_perform(handle_.get());
-        if (code != CURLE_OK) return code;
+        if (code != CURLE_OK && !answer.cut) return code;
         ::curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &answer.status);
         curl_off_t wait = 0;
         ::curl_easy_getinfo(handle_.get(), CURLINFO_RETRY_AFTER, &wait);
         answer.wait = std::chrono::seconds(std::min<curl_off_t>(wait, 600));
-        return code;
+        return CURLE_OK;
     }
 
     Sent judge(std::span<const Outgoing> batch, const Answer& answer) {
         if (answer.status >= 200 && answer.status < 300) {
             most_ = std::min(kMostRecords, most_ * 2);
-            if (spec_.preset == Preset::Elasticsearch) return judge_items(batch, answer);
-            return {.taken = batch.size()};
+            if (spec_.preset != Preset::Elasticsearch) return {.taken = batch.size()};
+            if (!answer.cut || batch.size() == 1) return judge_items(batch, answer);
+            most_ = batch.size() / 2;  // fewer events, a shorter answer; what is stored says 409
+            return {};
         }
         const auto why = fmt::format("{}: HTTP status {}: {}", spec_.target, answer.status,
                                      printable(answer.body, 256));
@@ -202,10 +219,10 @@ private:
             const auto& status = at(one, "create.status");
             const int code = status.is_number_integer() ? status.get<int>() : 500;
             const auto why = json_text(at(one, "create.error"));
-            if (code == 429 || code >= 500) {
+            if (is_fault_of_sink(code)) {
                 sent.fault = Error{
                     fmt::format("{}: item status {}: {}", spec_.target, code, printable(why, 256)),
-                    "look at the cluster's health", ExitCode::Failed, 0};
+                    hint_for(code), ExitCode::Failed, 0};
                 return sent;
             }
             if (code >= 300 && code != 409) sent.rejected.push_back({sent.taken, why});
