@@ -5,11 +5,13 @@ and once for each field that a sink may redact."""
 import json
 import pathlib
 import re
+import socket
 import subprocess
 import sys
 import xml.etree.ElementTree
 
 import support as s
+import webhook
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -125,6 +127,38 @@ def wazuh():
     return None
 
 
+def splunk_envelope(directory):
+    """The index that was asked for, no host that is redacted, and no query in what is printed."""
+    seen = []
+
+    def judge(request, lines):
+        seen.extend((request.path, one) for one in lines)
+        return 200, {"text": "Success", "code": 0}, {}
+
+    with webhook.Server(directory, judge) as server:
+        def test(**keys):
+            config = s.config(directory, to=f"https://localhost:{server.port}/c?code=s3cret", preset="splunk",
+                              ca=str(directory / "ca.pem"), **keys)
+            done = s.export_test(config)
+            assert done.returncode == 0, done.stderr
+            assert "s3cret" not in done.stdout + done.stderr and "/c?…" in done.stderr + done.stdout, done
+        test(index="main", redact=["host.*"])
+        test()
+    (path, redacted), (_, plain) = seen
+    assert path == "/c?code=s3cret" and redacted["index"] == "main" and redacted["host"] == "-", seen
+    assert "index" not in plain and plain["host"] == socket.gethostname(), plain
+
+
+def syslog_header(directory):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.bind(("127.0.0.1", 0))
+        peer.settimeout(10)
+        for redact, host in (["host"], "-"), ([], socket.gethostname()):
+            config = s.config(directory, to=f"syslog+udp://127.0.0.1:{peer.getsockname()[1]}", redact=redact)
+            assert s.export_test(config).returncode == 0
+            assert peer.recv(65536).decode().split(" ")[2] == host
+
+
 def ecs():
     modules = HERE / "ecs" / "node_modules" / "@elastic" / "ecs"
     if not modules.exists():
@@ -139,11 +173,14 @@ def ecs():
 
 
 def main():
+    s.need(("openssl", "openssl"))
     table = [("native events keep to the schema", lambda: against("native", "event.schema.json", "#/$defs/whole")),
              ("OCSF events keep to 1.8.0", lambda: against("ocsf", "ocsf-1.8.0.schema.json")),
              ("the schema knows every field", schema_knows_every_field),
              ("what is redacted is nowhere", redacted_is_gone),
-             ("Wazuh's rules fire", wazuh)]
+             ("Wazuh's rules fire", wazuh),
+             ("Splunk's envelope keeps to the sink", webhook.in_workshop(splunk_envelope)),
+             ("the header of syslog keeps to the sink", webhook.in_workshop(syslog_header))]
     if subprocess.run(["which", "npm"], capture_output=True, check=False).returncode == 0:
         table.append(("ECS events keep to @elastic/ecs", ecs))
     else:
