@@ -205,11 +205,24 @@ std::optional<Misfit> misfit(std::string_view key, std::string what, std::string
                                           std::string(hint), ExitCode::Usage, 0}};
 }
 
+// What Elasticsearch takes as the name of an index; "<…>" is one that it computes.
+bool is_index_name(std::string_view name) {
+    if (name.front() == '<') return true;
+    return name.find_first_of("-_+") != 0 && name != "." && name != ".." &&
+           std::all_of(name.begin(), name.end(), [](unsigned char c) {
+               return c > ' ' && std::isupper(c) == 0 &&
+                      std::string_view("\\/*?\"<>|,#:").find(static_cast<char>(c)) ==
+                          std::string_view::npos;
+           });
+}
+
 std::optional<Misfit> check_key(const SinkSpec& spec, std::string_view key) {
     if (const auto why = why_unfit(spec, key); !why.empty())
         return misfit(key, "does not fit the sink " + printable(spec.target, 256), why);
     const auto* value = value_of(spec, key);
     if (value != nullptr && value->empty()) return misfit(key, "is empty", "leave it away");
+    if (key == "index" && spec.preset == Preset::Elasticsearch && !is_index_name(spec.index))
+        return misfit(key, "is no name of an index", "lower case, no blank, no \\/*?\"<>|,#:");
     // What stands there may be the secret itself: it is not repeated.
     if (key == "token" && !is_secret_file(spec.token))
         return misfit(key,
@@ -314,8 +327,7 @@ Result<> check_alone(const SinkSpec& spec, std::span<const SinkSpec> others) {
     for (const auto& other : others)
         if (same_output(spec, other))
             return fail("two sinks write to " + printable(spec.target, 256),
-                        "give each its own file; `portlid events` shows what is in none",
-                        ExitCode::Usage);
+                        "give each its own file", ExitCode::Usage);
     return {};
 }
 

@@ -97,6 +97,15 @@ TEST(SinkSpec, NamesTheKeyThatDoesNotFit) {
     EXPECT_EQ(key_of({"preset", "index"}), "index");
     spec.preset = Preset::Splunk;
     EXPECT_EQ(key_of({"preset", "index", "spool"}), "");
+    spec.preset = Preset::Elasticsearch;
+    for (const auto* name : {"portlid-ecs", "logs-portlid.net-prod", "<portlid-{now/d}>"}) {
+        spec.index = name;
+        EXPECT_EQ(key_of({"index"}), "") << name;
+    }
+    for (const auto* name : {"bad index", "Portlid", "_all", "a*", ".."}) {
+        spec.index = name;
+        EXPECT_EQ(key_of({"index"}), "index") << name;
+    }
     EXPECT_EQ(key_of({"rotate"}), "rotate");
     EXPECT_EQ(key_of({"ca"}), "ca");  // empty
     spec.cert = "/c";
