@@ -24,6 +24,9 @@ public:
     // call a map when none was. The error says what could not be given back.
     [[nodiscard]] Result<std::vector<std::string>> mend();
 
+    // Before the file system that they are in is unmounted.
+    void let_go() { held_ = UniqueFd(); }
+
 private:
     struct Pin {
         int map_fd;   // the object's

@@ -323,6 +323,7 @@ std::vector<RecentVerdict> Sensor::take_recent_verdicts() {
 void Sensor::detach_all() {
     for (const auto& state : impl_->interfaces.states()) impl_->interfaces.detach(state.ifindex);
     impl_->sockets.detach();
+    impl_->map_pins.let_go();
     // Maps, pins of other versions, the directories and, if we made it, the mount.
     (void)detach_pins(impl_->pins.root());
 }
