@@ -91,13 +91,14 @@ SinkState Courier::state() const {
     state.target = spec_.target;
     state.format = to_string(spec_.format);
     // The way in counts as well: a disk that takes nothing keeps events from this sink.
-    state.why = why_.empty() ? spooler_.state().why : why_;
+    const auto way_in = spooler_.state();
+    state.why = why_.empty() ? way_in.why : why_;
     state.up = state.why.empty();
     state.spool_lost = cursor_->lost;
     const auto last = spooler_.last_seq();
     // Of a sink that is well, what is on its way counts as taken; of another, what is safe does.
     const auto reached = why_.empty() ? reached_seq_.load() : cursor_->last_seq;
-    state.lag = last > reached ? last - reached : 0;
+    state.lag = way_in.lag + (last > reached ? last - reached : 0);
     return state;
 }
 

@@ -31,6 +31,7 @@ Result<Account> open_account(const SinkSpec& spec, const std::filesystem::path& 
                              FanOut& fan_out) {
     std::error_code ignored;
     std::filesystem::create_directories(directory, ignored);
+    std::filesystem::permissions(directory, std::filesystem::perms::owner_all, ignored);
     auto account = Account::open((directory / (file_stem(spec) + ".queue")).string(),
                                  fan_out.emitted(), !spec.filtered(), fan_out.keeper());
     if (account || spec.filtered()) return account;

@@ -189,6 +189,15 @@ TEST_F(CourierTest, CountsWhatADeadProcessHadInItsMemory) {
     EXPECT_EQ(fan_out->states()[0].spool_lost, 0U);
 }
 
+// Between the number and the spool an event is not with the sink, either.
+TEST_F(CourierTest, WhatWaitsInFrontOfTheSpoolIsLagToo) {
+    const auto fan_out = start(far_);
+    for (int i = 0; i < 20; ++i) {
+        fan_out->emit(sample("x"));
+        EXPECT_GE(fan_out->states()[0].lag, static_cast<std::uint64_t>(i + 1));
+    }
+}
+
 // What the queue refused and nobody was told is told by the next run, together with what waited.
 TEST_F(CourierTest, TellsTheLossesOfAQueueAfterARestartToo) {
     std::uint64_t seq = 0;
