@@ -7,10 +7,9 @@
 //   function flow_store       egress, seed_flow: a flow that we opened
 #include "lib/maps.h"
 // after the helpers
+#include "lib/clock.h"
 #include "lib/flow_table.h"
 #include "lib/flow_tag.h"
-
-#define SECOND_NS 1000000000ull
 
 static __always_inline struct flow_bucket* bucket_at(__u32 index, __u32 forwarded) {
     if (forwarded) return bpf_map_lookup_elem(&forwarded_flows, &index);
@@ -39,14 +38,18 @@ __noinline int flow_is_known(__u64 tag) {
     return tag && flow_find(tag, 0);
 }
 
-// 0 = neither table knows it.
+// The later of what the two tables know; 0 = neither knows it. Entries are never removed, and a
+// container may come to the port that the host spoke from long ago: an old one hides no new one.
 __noinline __u64 flow_last_seen(const struct flow_key* key) {
-    __u64 tag, last;
+    __u64 tag, own, forwarded;
     if (!key) return 0;
     tag = flow_tag_of(key);
     if (!tag) return 0;
-    last = flow_find(tag, 0);
-    return last || !table_size(TABLE_FORWARDED) ? last : flow_find(tag, 1);
+    own = flow_find(tag, 0);
+    if (!table_size(TABLE_FORWARDED)) return own;
+    if (own && tick_now_ns() <= own + ECHO_IDLE_NS) return own;  // fresh for every protocol
+    forwarded = flow_find(tag, 1);
+    return forwarded > own ? forwarded : own;
 }
 
 static __always_inline int renew_in(struct flow_bucket* bucket, __u64 tag, __u64 now_ns,

@@ -17,6 +17,11 @@
 #include "lib/address.h"
 #include "lib/keyed_hash.h"
 
+#define SECOND_NS 1000000000ull
+// How long after our own last packet an answer is one.
+#define FLOW_IDLE_NS (300u * SECOND_NS)  // UDP and others
+#define ECHO_IDLE_NS (60u * SECOND_NS)
+
 #define FLOW_TABLE_FULL (-1)
 #define FLOW_TABLE_NEW 1
 #define FLOW_TABLE_DISPLACED 2  // another live entry went

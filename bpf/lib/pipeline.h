@@ -10,6 +10,7 @@
 #include "lib/conntrack.h"
 #endif
 #include "lib/decide.h"
+#include "lib/flow_table.h"
 #include "lib/quoted.h"
 
 struct judgement {
@@ -21,9 +22,6 @@ struct judgement {
 
 #define FRAGMENTS_PER_SECOND 2000u
 #define ICMP_ERRORS_PER_SECOND 50u
-#define SECOND_NS 1000000000ull
-#define FLOW_IDLE_NS (300u * SECOND_NS)  // UDP and others: since our last packet
-#define ECHO_IDLE_NS (60u * SECOND_NS)
 
 enum destination_kind {
     DESTINATION_OWN,

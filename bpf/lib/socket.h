@@ -13,8 +13,8 @@ static __always_inline void store_v4(struct ip_bytes* out, __u32 address_be) {
     __builtin_memcpy(&out->bytes[12], &address_be, sizeof(address_be));
 }
 
-// What is read of a socket is read by plain loads where the verifier knows that it is one: they give
-// 0 where they would fault, and cost a tenth of a helper call.
+// What is read of a socket is read by plain loads where the verifier knows that it is one: they
+// give 0 where they would fault, and cost a tenth of a helper call.
 struct sock_traits {
     __u64 netns_cookie;
     __u32 netns;  // inode
@@ -50,7 +50,8 @@ static __always_inline void set_traits(struct socket_identity* out,
     out->netns = traits->netns;
 }
 
-static __always_inline void copy_v6_address(struct ip_bytes* out, const struct sock_common* common) {
+static __always_inline void copy_v6_address(struct ip_bytes* out,
+                                            const struct sock_common* common) {
     // A load must not go over the end of an element.
     const __u32* from = common->skc_v6_rcv_saddr.in6_u.u6_addr32;
     __u32 words[4] = {from[0], from[1], from[2], from[3]};

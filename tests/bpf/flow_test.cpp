@@ -209,6 +209,16 @@ TEST_F(FlowTest, AUdpFlowLivesThreeHundredSecondsAndOnlyWeKeepItAlive) {
     EXPECT_EQ(judge(test::udp_v4(53, 1030)), XDP_PASS);
 }
 
+TEST_F(FlowTest, AContainerMayUseThePortThatTheHostUsedLongAgo) {
+    if (boot_now().ns < 500 * kSecond) GTEST_SKIP() << "the machine is up for less than 500 s";
+    publish(kEnforce);
+    send(test::udp_v4(1030, 53, test::kHostV4, test::kStrangerV4));
+    set_idle(400);
+    EXPECT_EQ(judge(test::udp_v4(53, 1030)), XDP_DROP);
+    send(test::udp_v4(1030, 53, test::kHostV4, test::kStrangerV4), ::if_nametoindex("far0"));
+    EXPECT_EQ(judge(test::udp_v4(53, 1030)), XDP_PASS);
+}
+
 TEST_F(FlowTest, AContainersFloodOfFlowsEvictsNoneOfTheHosts) {
     publish(kEnforce);
     send(test::udp_v4(1030, 53, test::kHostV4, test::kStrangerV4));
