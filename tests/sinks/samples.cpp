@@ -152,7 +152,8 @@ void add_sensor(std::vector<Sample>& all) {
     gap["gap"]["sink"] = "siem";
     gap["gap"]["total"] = 5678;
     add(Kind::SensorGap, std::move(gap));
-    auto beat = event::sensor_heartbeat_body(kOrigin, 99, {1, 2, 3});
+    auto beat = event::sensor_heartbeat_body(kOrigin, 99, {1, 2, 3},
+                                             {{"eth0", "public", "tc", "enforce", "by request"}});
     beat["hooks"] = Json::array({{{"name", "lsm_bind"}, {"state", "unavailable"}, {"why", "old"}}});
     add(Kind::SensorHeartbeat, beat);
 }

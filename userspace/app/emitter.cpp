@@ -87,9 +87,10 @@ Emitter::~Emitter() {
     note_clean();
 }
 
-void Emitter::heartbeat(event::Json hooks) {
+void Emitter::heartbeat(event::Json hooks,
+                        const std::vector<event::AttachedInterface>& interfaces) {
     note_clean();
-    auto body = event::sensor_heartbeat_body(origin_, sinks_->emitted(), lost_);
+    auto body = event::sensor_heartbeat_body(origin_, sinks_->emitted(), lost_, interfaces);
     body["hooks"] = std::move(hooks);
     emit(event::Kind::SensorHeartbeat, std::move(body));
 }

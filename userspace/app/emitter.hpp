@@ -34,7 +34,8 @@ public:
     // and the programs in the kernel went on, `since` the end of the run before (after a kill: its
     // last heartbeat).
     void report_gaps(const std::array<std::uint64_t, EVENT_KIND_SLOTS>& ring_lost);
-    void heartbeat(event::Json hooks);  // the state of each hook, as in `status`
+    // The state of each socket hook, as in `status`, and of each interface, as at the start.
+    void heartbeat(event::Json hooks, const std::vector<event::AttachedInterface>& interfaces);
 
     [[nodiscard]] event::LostCounts lost() const { return lost_; }
     [[nodiscard]] sink::FanOut& sinks() { return *sinks_; }

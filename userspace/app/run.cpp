@@ -298,7 +298,9 @@ Result<> Running::serve(Loop& loop) {
             auto r = loop.every(*period, [] { notify_manager("WATCHDOG=1"); });
             if (!r) return r;
         }
-        return loop.every(kHeartbeat, [this] { emitter->heartbeat(hooks_json(sensor->hooks())); });
+        return loop.every(kHeartbeat, [this] {
+            emitter->heartbeat(hooks_json(sensor->hooks()), attached_interfaces(*coverage));
+        });
     }();
     if (!watched) return watched;
     // From here on what is big goes back to the system when it is done with.

@@ -94,17 +94,23 @@ Result<std::unique_ptr<Emitter>> open_emitter(const RunOptions& options, const C
     return emitter ? std::move(emitter) : emitter_at(options, options.runtime_dir / "state", {});
 }
 
-void announce_start(const RunOptions& options, const PolicyStore& policies,
-                    const Coverage& coverage, const Rollout& rollout, Emitter& emitter) {
+std::vector<event::AttachedInterface> attached_interfaces(const Coverage& coverage) {
     std::vector<event::AttachedInterface> list;
     for (const auto& [index, covered] : coverage.interfaces()) {
         const auto& state = covered.state;
         const std::string attach = state.attached ? kernel::to_string(*state.attached) : "none";
         list.push_back(
             {covered.link.name, covered.zone, attach, coverage.mode_of(covered), state.why});
-        spdlog::info("{} (zone {}): {}{}{}", covered.link.name, covered.zone, attach,
-                     state.why.empty() ? "" : ", ", state.why);
     }
+    return list;
+}
+
+void announce_start(const RunOptions& options, const PolicyStore& policies,
+                    const Coverage& coverage, const Rollout& rollout, Emitter& emitter) {
+    const auto list = attached_interfaces(coverage);
+    for (const auto& one : list)
+        spdlog::info("{} (zone {}): {}{}{}", one.name, one.zone, one.attach,
+                     one.why.empty() ? "" : ", ", one.why);
     if (list.empty() && !options.sockets_only)
         spdlog::warn("no interface is covered: no zone of {} takes one", options.policy.string());
     for (const auto& warning : rollout.warnings()) spdlog::warn("{}", policy::to_string(warning));

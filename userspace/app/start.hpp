@@ -45,6 +45,9 @@ struct Missing {
                                                             const Config& config,
                                                             std::vector<Missing>& missing);
 
+// The interfaces that are covered, or should be, with their packet programs.
+[[nodiscard]] std::vector<event::AttachedInterface> attached_interfaces(const Coverage& coverage);
+
 // What is in force, on which interfaces: the events of a start, and the log.
 void announce_start(const RunOptions& options, const PolicyStore& policies,
                     const Coverage& coverage, const Rollout& rollout, Emitter& emitter);

@@ -192,7 +192,8 @@ struct AttachedInterface {
 [[nodiscard]] Json sensor_gap_body(const Origin& origin, const std::string& cause,
                                    std::uint64_t count, WallTime since);
 [[nodiscard]] Json sensor_heartbeat_body(const Origin& origin, std::uint64_t emitted,
-                                         const LostCounts& lost);
+                                         const LostCounts& lost,
+                                         const std::vector<AttachedInterface>& interfaces);
 // Severity of the kinds that need no look at their content.
 [[nodiscard]] Severity severity_of(Kind kind);
 

@@ -112,7 +112,7 @@ Json summary_body(const Origin& origin, const SummaryView& view) {
     body["count"] = view.count;
     body["distinct_sources"] = view.distinct_sources;
     body["distinct_ports"] = view.distinct_ports;
-    body["estimates"] = {"distinct_sources", "distinct_ports"};
+    body["estimates"] = {"distinct_sources", "distinct_ports", "sources"};
     add_span(body, view.first, view.last);
     Json sources = Json::array();
     for (const auto& one : busiest(view.sources))

@@ -5,6 +5,17 @@
 namespace portlid::event {
 namespace {
 
+Json interfaces_json(const std::vector<AttachedInterface>& interfaces) {
+    Json list = Json::array();
+    for (const auto& one : interfaces)
+        list.push_back({{"name", one.name},
+                        {"zone", text_or_null(one.zone)},
+                        {"attach", text_or_null(one.attach)},
+                        {"mode", one.mode},
+                        {"why", text_or_null(one.why)}});
+    return list;
+}
+
 Json with_origin(const Origin& origin) {
     Json body;
     add_origin(body, origin);
@@ -89,14 +100,7 @@ Json sensor_started_body(const Origin& origin, const std::string& requested_mode
                          const std::vector<AttachedInterface>& interfaces) {
     Json body = with_origin(origin);
     body["mode"] = {{"requested", requested_mode}, {"effective", effective_mode}};
-    Json list = Json::array();
-    for (const auto& one : interfaces)
-        list.push_back({{"name", one.name},
-                        {"zone", text_or_null(one.zone)},
-                        {"attach", text_or_null(one.attach)},
-                        {"mode", one.mode},
-                        {"why", text_or_null(one.why)}});
-    body["interfaces"] = std::move(list);
+    body["interfaces"] = interfaces_json(interfaces);
     return body;
 }
 
@@ -123,11 +127,13 @@ Json sensor_gap_body(const Origin& origin, const std::string& cause, std::uint64
     return body;
 }
 
-Json sensor_heartbeat_body(const Origin& origin, std::uint64_t emitted, const LostCounts& lost) {
+Json sensor_heartbeat_body(const Origin& origin, std::uint64_t emitted, const LostCounts& lost,
+                           const std::vector<AttachedInterface>& interfaces) {
     Json body = with_origin(origin);
     body["events"] = {
         {"emitted", emitted},
         {"lost", {{"ring", lost.ring}, {"queue", lost.queue}, {"spool", lost.spool}}}};
+    body["interfaces"] = interfaces_json(interfaces);
     return body;
 }
 

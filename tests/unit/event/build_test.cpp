@@ -110,7 +110,7 @@ TEST(SummaryBody, NamesTheTenBusiestSourcesAndMarksEstimates) {
     EXPECT_EQ(body["sources"][0].dump(), R"({"ip":"203.0.113.12","count":12})");
     EXPECT_EQ(body["sources"][9]["count"], 3);
     EXPECT_EQ(body["count"], 1000);
-    EXPECT_EQ(body["estimates"].dump(), R"(["distinct_sources","distinct_ports"])");
+    EXPECT_EQ(body["estimates"].dump(), R"(["distinct_sources","distinct_ports","sources"])");
     EXPECT_EQ(body["net"]["zone"], "public");
 }
 
@@ -202,7 +202,8 @@ TEST(SensorBodies, AllSayWhoReports) {
                             {{"eth0", "public", "generic", "monitor", "no native mode"}}),
         sensor_stopped_body(kOrigin, "SIGTERM", true),
         sensor_degraded_body(kOrigin, "conntrack", "no kfunc", ""),
-        sensor_heartbeat_body(kOrigin, 5, {.ring = 1}),
+        sensor_heartbeat_body(kOrigin, 5, {.ring = 1},
+                              {{"eth0", "public", "native", "enforce", ""}}),
     };
     for (const auto& body : bodies) {
         EXPECT_EQ(body["host"]["name"], "web1") << body.dump();
