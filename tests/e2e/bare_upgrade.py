@@ -85,7 +85,7 @@ class Download:
 
 @contextlib.contextmanager
 def under_fire(lab, *ports):
-    """SYNs to `ports` at 500 Hz, none of which may be answered; a session to an open port and a download must live."""
+    """SYNs to `ports` at 500 Hz that nobody may answer; a session to an open port and a download that must live."""
     session = Session(lab.ns["cli"], HOST4, 22)
     with Download(lab) as download:
         with Prober(lab, ports or (WEB,), period=0.002) as prober:
@@ -283,7 +283,8 @@ def without(lab):
 
 
 # E13, the wall clock +-1 h, has no row: nothing but the machine's own clock moves CLOCK_REALTIME. The kernel's half
-# asks the monotonic clocks only (bpf/lib/clock.h); what is kept across boots has R08 of bare_rescue.py and the unit tests
+# asks the monotonic clocks only (bpf/lib/clock.h); what is kept across boots has
+# R08 of bare_rescue.py and, in unit tests,
 # State.AClockThatIsBehindAfterARebootProlongsNothing, State.AfterARebootInstantsFollowTheWallClock,
 # HistoryTest.AClockThatJumpsAheadDoesNotEmptyIt, BootClock.NeverGoesBackAndMeetsTheWallClock.
 ROWS = (("E02", upgraded), ("E02b", downgraded), ("E02c", banned), ("E02d", failed), ("E02e", failed_late),
