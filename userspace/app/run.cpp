@@ -371,7 +371,7 @@ Result<> run(const RunOptions& options) {
         running.rescue_without_start();
         return prepared;
     }
-    const bool adopted = running.sensor->adopted();
+    const bool in_force = running.sensor->adopted() || running.sensor->found_links();
     auto done = running.attach();
     if (done) {
         running.engines.emplace(options, running.config);
@@ -383,7 +383,7 @@ Result<> run(const RunOptions& options) {
     }
     if (!done || options.once) {
         // What an earlier run left in force stays when this one could not start.
-        if (!adopted) running.sensor->detach_all();
+        if (!in_force) running.sensor->detach_all();
         if (!done) running.rescue_without_start();
         return done;
     }

@@ -38,6 +38,7 @@ struct Sensor::Impl {
     SocketHooks sockets;
     InterfaceHooks interfaces;
     MapPins map_pins;
+    bool found_links;
 
     [[nodiscard]] static Result<std::unique_ptr<Impl>> assemble(const PinDirectory& pins,
                                                                 Cgroup cgroup, bool sockets_only);
@@ -108,12 +109,14 @@ Result<std::unique_ptr<Sensor::Impl>> Sensor::Impl::assemble(const PinDirectory&
         return pass_on(std::move(*failed));
     }
     pins.take_over_other_versions();
+    const bool found_links = !entries(pins.links()).empty();
     auto interfaces = make_interface_hooks(pins, *programs);
     MapPins map_pins(*programs, pins);
     return std::unique_ptr<Impl>(
         new Impl{pins, std::move(cgroup), std::move(*programs), std::move(*generations),
                  std::move(*bans), std::move(*socket_ring), std::move(*verdict_ring),
-                 SocketHooks(pins.links()), std::move(interfaces), std::move(map_pins)});
+                 SocketHooks(pins.links()), std::move(interfaces), std::move(map_pins),
+                 found_links});
 }
 
 Result<std::unique_ptr<Sensor>> Sensor::load(const SensorOptions& options) {
@@ -135,6 +138,10 @@ Result<std::unique_ptr<Sensor>> Sensor::load(const SensorOptions& options) {
 
 bool Sensor::adopted() const {
     return impl_->programs.adopted;
+}
+
+bool Sensor::found_links() const {
+    return impl_->found_links;
 }
 
 std::uint64_t Sensor::generation() const {

@@ -94,6 +94,8 @@ public:
 
     // True when maps of an earlier run were adopted; then a policy may already be in force.
     [[nodiscard]] bool adopted() const;
+    // True when links of an earlier run, of whatever version, were found: they decide already.
+    [[nodiscard]] bool found_links() const;
     [[nodiscard]] std::uint64_t generation() const;  // in force; 0 = none
 
     // Writes into an image that is about to be published which zone each attached interface has
