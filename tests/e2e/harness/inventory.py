@@ -3,28 +3,32 @@
 
 import collections
 import os
+import re
 import time
 
 from .wait import until
 
+INODE = re.compile(r"\bino:(\d+)")
+
 
 def sockets_in(lab, pid):
-    """{(transport, family, address, port)} by ss in the namespace of `pid`, or None when it is gone."""
-    done = lab.run("host", "nsenter", f"--target={pid}", "--net", "--", "ss", "-Hlntu", check=False)
+    """{(transport, family, address, port): inodes} by ss in the namespace of `pid`, or None when it is gone."""
+    done = lab.run("host", "nsenter", f"--target={pid}", "--net", "--", "ss", "-Hlntue", check=False)
     if done.returncode != 0:
         return None
-    found = set()
+    found = collections.defaultdict(set)
     for line in done.stdout.splitlines():
         transport, _, _, _, local, *_ = line.split()
+        inode = INODE.search(line)[1]
         address, _, port = local.rpartition(":")
         address = address.split("%")[0].strip("[]")
         if address == "*":
-            found.add((transport, "ipv4", "0.0.0.0", int(port)))
+            found[transport, "ipv4", "0.0.0.0", int(port)].add(inode)
             address = "::"
         if address.startswith("::ffff:"):
             address = address[7:]
         family = "ipv6" if ":" in address else "ipv4"
-        found.add((transport, family, address, int(port)))
+        found[transport, family, address, int(port)].add(inode)
     return found
 
 
@@ -71,10 +75,11 @@ def compare_once(lab, sensor, settle):
     for inode in spaces:
         if before[inode] is None or after[inode] is None:
             continue
-        stable = {s for s in before[inode] & after[inode] if not ephemeral_udp(s)}
+        # The same socket: a container may have come back to its port meanwhile.
+        stable = {s for s in before[inode] if before[inode][s] & after[inode].get(s, set()) and not ephemeral_udp(s)}
         missing = stable - ports[inode]
         assert not missing, f"netns {inode}: ss saw {missing} before and after, ports does not"
-        invented = {s for s in ports[inode] - (before[inode] | after[inode]) if not ephemeral_udp(s)}
+        invented = {s for s in ports[inode] - before[inode].keys() - after[inode].keys() if not ephemeral_udp(s)}
         # What opened and closed between the two looks of ss may rightly be there: ask again.
         for ghost in invented:
             until(f"ports drops {ghost} of netns {inode}, which ss never saw",
