@@ -160,10 +160,10 @@ def hangs_up(directory):
     """Down, with all of it waiting, nothing counted as sent, and ever longer pauses."""
     with answers_and_hangs_up() as (port, asked):
         path = s.config(directory, to=f"syslog+tcp://127.0.0.1:{port}")
-        told = s.report_of(s.feeder(directory, path, 50, 0, 12), 60)
+        told = s.report_of(s.feeder(directory, path, 100, 10, 2), 60)  # feeds for 10 s, then waits
         tried = s.export_test(path)
     sink = told["sinks"][0]
-    assert not sink["up"] and sink["why"] and sink["lag"] == 50 and sink["sent"] == 0, told
+    assert not sink["up"] and sink["why"] and sink["lag"] == 100 and sink["sent"] == 0, told
     assert sink["retries"] >= 3 and len(asked) <= 9, (told, asked)
     assert tried.returncode == 1 and f"127.0.0.1:{port}" in tried.stderr, tried.stderr
     return f"{len(asked) - 1} connections in 12 s; {tried.stderr.strip().splitlines()[-2:][0]}"
