@@ -112,11 +112,10 @@ Result<std::unique_ptr<Sensor::Impl>> Sensor::Impl::assemble(const PinDirectory&
     const bool found_links = !entries(pins.links()).empty();
     auto interfaces = make_interface_hooks(pins, *programs);
     MapPins map_pins(*programs, pins);
-    return std::unique_ptr<Impl>(
-        new Impl{pins, std::move(cgroup), std::move(*programs), std::move(*generations),
-                 std::move(*bans), std::move(*socket_ring), std::move(*verdict_ring),
-                 SocketHooks(pins.links()), std::move(interfaces), std::move(map_pins),
-                 found_links});
+    return std::unique_ptr<Impl>(new Impl{
+        pins, std::move(cgroup), std::move(*programs), std::move(*generations), std::move(*bans),
+        std::move(*socket_ring), std::move(*verdict_ring), SocketHooks(pins.links()),
+        std::move(interfaces), std::move(map_pins), found_links});
 }
 
 Result<std::unique_ptr<Sensor>> Sensor::load(const SensorOptions& options) {
