@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+import time
 
 from harness import bare
 from harness.clients import no_reach, reach
@@ -81,6 +82,18 @@ def policy_emptied(lab):
         told(sensor, 0, "policy", "wrote another policy")
         until("closed again", lambda: no_reach(lab.ns["cli"], HOST4, CLOSED), seconds=2)
         assert sensor.get("status")["generation"] == 1
+        # A slot that ought to be empty is made so: told once, not every second.
+        ours = bpftool(lab, "map", "dump", "pinned", path)[0]["value"]
+        lab.run("host", "bpftool", "map", "update", "pinned", path, "key", "hex", "07", "00", "00", "00", "value",
+                "id", str(inner_id(ours)))
+        told(sensor, 1, "policy", "wrote another policy")
+        time.sleep(2.5)
+        assert len(sensor.events("tamper.detected")) == 2, sensor.events("tamper.detected")
+
+
+def inner_id(value):
+    """The id of a map in a map, however this bpftool shows it."""
+    return value if isinstance(value, int) else int.from_bytes(bytes(int(b, 16) for b in value), "little")
 
 
 def socket_removed(lab):
@@ -107,13 +120,14 @@ def spoilt_boots(lab):
     """As after a reboot: nothing is in the kernel, the policy was confirmed, and something else is broken."""
     sensor = Portlid(lab, policy("enforce"), docker=False, options=("--on-exit", "keep", "--last-good"))
     good = f'version: 1\nsinks:\n  - {{ name: local, to: "file:{sensor.events_path}" }}\n'
+    other = "  - { name: second, to: \"file:%s\" }\n" % (sensor.directory / "second.jsonl")
     sensor.configure(good)
     with sensor:
         assert no_reach(lab.ns["cli"], HOST4, CLOSED)
     config = sensor.directory / "portlid.yaml"
     for what, spoil in (("configuration", lambda: config.write_text(good + "enginez: []\n")),
                         ("configuration", lambda: config.chmod(0o666)),
-                        ("sinks", lambda: config.write_text(good.replace("events.jsonl", "nowhere/events.jsonl"))),
+                        ("sinks", lambda: config.write_text(good.replace("events.jsonl", "nowhere/e.jsonl") + other)),
                         ("sinks", lambda: spoil_sequence(sensor))):
         lab.run("host", BINARY, "detach", "--bpffs", sensor.bpffs)
         assert reach(lab.ns["cli"], HOST4, CLOSED), "nothing is in the kernel, yet it is closed"
@@ -125,6 +139,7 @@ def spoilt_boots(lab):
         assert f"started without its {what}" in sensor.log(), sensor.log()
         config.write_text(good)
         config.chmod(0o600)
+    assert '"sensor.degraded"' in (sensor.directory / "second.jsonl").read_text(), "one sink took the other with it"
     # Without --last-good a mistake is refused, as ever.
     config.write_text(good + "enginez: []\n")
     plain = Portlid(lab, policy("enforce"), docker=False, like=sensor)

@@ -273,6 +273,7 @@ void Coverage::report_maps(const std::string& what, const std::string& why,
                            const Result<>& mended) {
     auto& told = map_problems_[what];
     const auto now = mended ? std::string() : mended.error().message;
+    if (why.empty()) told.clear();
     if (why.empty() || (!mended && told == now)) return;
     told = now;
     emitter_.emit(

@@ -25,7 +25,11 @@ Result<Rollout::Laid> Rollout::lay(Candidate& confirmed, Candidate* pending, Boo
     const auto instants = rollout::instants(wanted, now).size();
     auto number = same_number != 0 ? same_number : next_number();
     Laid laid;
-    laid.firm_ends_fit = rollout::refuse_too_many_ends(wanted, now, POLICY_SLOTS);
+    const auto& state = store_->state();
+    const rollout::Plan before{&confirmed_.policy, pending_ ? &pending_->policy : nullptr,
+                               state.pending ? state.pending->deadline : BootTime{},
+                               &state.overlays};
+    laid.firm_ends_fit = rollout::refuse_too_many_ends(wanted, before, now, POLICY_SLOTS);
     for (auto& stage : plan) {
         auto& from = stage.pending ? *pending : confirmed;
         auto compiled = stage.laid || !from.compiled ? policies_.compile(stage.policy)

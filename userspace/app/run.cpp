@@ -73,7 +73,7 @@ struct Running {
     void every_second();
     void reload();
     void network_changed();
-    void say_seed_problem();
+    [[nodiscard]] Result<> watch_control(Loop& loop);
     void keep_control(Loop& loop);
     void leave();
     void rescue_without_start();
@@ -95,6 +95,7 @@ Result<> Running::prepare() {
     ledger.emplace(history::Options{options.state_dir / "history.db", config.history.age,
                                     config.history.bytes},
                    *emitter);
+    if (auto free = require_free_pins(options); !free) return free;
     auto sensor_loaded = kernel::Sensor::load(
         {.bpffs = options.bpffs, .cgroup = options.cgroup, .sockets_only = options.sockets_only});
     if (!sensor_loaded) return pass_on(sensor_loaded.error());
@@ -111,7 +112,7 @@ Result<> Running::attach() {
             rollout->begin(options.sockets_only ? nullptr : sensor.get(), *coverage, *emitter);
         !begun)
         return begun;
-    say_seed_problem();
+    say_seed_problem(policies, *emitter);
     say_weaknesses(*emitter);
     say_missing(*emitter, missing);
     if (auto filled = coverage->fill_tables(); !filled) return filled;
@@ -204,16 +205,6 @@ void Running::reload() {
                      policies.generation());
 }
 
-void Running::say_seed_problem() {
-    const auto& problem = policies.seed_problem();
-    if (problem.empty()) return;
-    spdlog::warn("open connections to closed ports may have been cut: {}", problem);
-    emitter->emit(event::Kind::SensorDegraded,
-                  event::sensor_degraded_body(
-                      emitter->origin(), "existing", problem,
-                      "connections that were open when the zone began to enforce may be cut"));
-}
-
 Result<> Running::once() {
     observer->sweep();
     engines->wait_first(std::chrono::seconds(3));
@@ -224,17 +215,29 @@ Result<> Running::once() {
     return {};
 }
 
+// It may be gone by the time that an event of it is handled.
+Result<> Running::watch_control(Loop& loop) {
+    return loop.watch(server->fd(), [this] {
+        if (server) server->serve();
+    });
+}
+
 // A sensor that nobody can ask is taken for one that does not run.
 void Running::keep_control(Loop& loop) {
     if (server && server->reachable()) return;
     const bool told = !server;
     server.reset();
     auto again = control::Server::listen(options.runtime_dir, *answers);
-    if (again) server = std::move(*again);
+    Result<> watched;
+    if (again) {
+        server = std::move(*again);
+        watched = watch_control(loop);
+        if (!watched) server.reset();
+    }
     // The lock may be gone with the directory; where it is not, we hold it.
     if (auto relocked = lock_runtime(options.runtime_dir)) lock = std::move(*relocked);
-    if (again && !loop.watch(server->fd(), [this] { server->serve(); })) server.reset();
-    if (again || !told) say_control_gone(*emitter, again ? nullptr : &again.error());
+    const auto* still = !again ? &again.error() : !watched ? &watched.error() : nullptr;
+    if (still == nullptr || !told) say_control_gone(*emitter, still);
 }
 
 Result<> Running::serve(Loop& loop) {
@@ -252,14 +255,14 @@ Result<> Running::serve(Loop& loop) {
     binds->update();
     announce_start(options, policies, *coverage, *rollout, *emitter);
     rollout->attach(*observer, [this] {
-        say_seed_problem();
+        say_seed_problem(policies, *emitter);
         network_changed();
         owners->update();
         binds->update();
     });
     observer->settle();
     const auto watched = [&]() -> Result<> {
-        if (auto r = loop.watch(server->fd(), [this] { server->serve(); }); !r) return r;
+        if (auto r = watch_control(loop); !r) return r;
         if (auto r = loop.watch(monitor->fd(),
                                 [this] {
                                     if (monitor->drain()) network_changed();

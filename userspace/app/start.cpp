@@ -10,6 +10,7 @@
 
 #include "app/engines.hpp"
 #include "kernel/capabilities.hpp"
+#include "kernel/pin_directory.hpp"
 #include "sink/sink.hpp"
 
 namespace portlid::app {
@@ -26,6 +27,16 @@ Result<> make_directory(const std::filesystem::path& path) {
                       rights ? ExitCode::NoPermission : ExitCode::Failed);
 }
 
+// Docker is asked as soon as it is there: the sensor starts before it, and owners of ports and
+// labels rest on its answers. Nothing of the history is cut by limits that nobody wrote.
+Config without_configuration() {
+    Config config;
+    config.engines = {"unix:///run/docker.sock"};
+    config.engines_given = true;
+    config.history = {std::chrono::hours(24 * 3650), std::uint64_t{64} << 30U};
+    return config;
+}
+
 Result<std::vector<sink::SinkSpec>> wanted_sinks(const RunOptions& options, const Config& config) {
     std::vector<sink::SinkSpec> specs;
     for (const auto& text : options.events) {
@@ -36,15 +47,21 @@ Result<std::vector<sink::SinkSpec>> wanted_sinks(const RunOptions& options, cons
     return specs.empty() ? config.sinks : specs;
 }
 
-// Numbers, spool and losses are kept in `state`.
+// Numbers, spool and losses are kept in `state`; `specs` null: no sinks, and what the spool knows
+// of losses stays as it is.
 Result<std::unique_ptr<Emitter>> emitter_at(const RunOptions& options,
                                             const std::filesystem::path& state,
-                                            const std::vector<sink::SinkSpec>& specs) {
+                                            const std::vector<sink::SinkSpec>* specs,
+                                            const sink::PassOver& pass_over) {
     if (auto made = make_directory(state); !made) return pass_on(made.error());
-    auto sinks = sink::FanOut::open((state / "sequence").string(), options.runtime_dir / "pages");
+    // Pages in memory go by their name: those of another directory are not touched.
+    const bool usual = state == options.state_dir;
+    auto sinks = sink::FanOut::open((state / "sequence").string(),
+                                    usual ? options.runtime_dir / "pages" : state / "pages");
     if (!sinks) return pass_on(sinks.error());
-    if (auto added = sink::add_sinks(**sinks, specs, state / "spool"); !added)
-        return pass_on(added.error());
+    if (specs != nullptr)
+        if (auto added = sink::add_sinks(**sinks, *specs, state / "spool", pass_over); !added)
+            return pass_on(added.error());
     auto losses = sink::Cursor::open((state / "ring.losses").string(), {}, (*sinks)->keeper());
     if (!losses) return pass_on(losses.error());
     return std::make_unique<Emitter>(std::move(*sinks), std::move(*losses));
@@ -73,25 +90,38 @@ Result<UniqueFd> lock_runtime(const std::filesystem::path& directory) {
     return fd;
 }
 
+Result<> require_free_pins(const RunOptions& options) {
+    if (!kernel::pins_are_held(options.bpffs)) return {};
+    return fail("another sensor is running with the pins under " + options.bpffs.string(),
+                "stop it, or give this one its own --bpffs, --runtime-dir and --state-dir");
+}
+
 Result<Config> read_config(const RunOptions& options, std::vector<Missing>& missing) {
     auto config = load_config(options.config, options.config_given).and_then([&](Config loaded) {
         return Engines::check(options, loaded).map([&] { return std::move(loaded); });
     });
     if (config || !options.last_good) return config;
     missing.push_back({"configuration", config.error()});
-    if (auto usable = Engines::check(options, {}); !usable) return pass_on(usable.error());
-    return Config{};
+    const auto instead = without_configuration();
+    if (auto usable = Engines::check(options, instead); !usable) return pass_on(usable.error());
+    return instead;
 }
 
 Result<std::unique_ptr<Emitter>> open_emitter(const RunOptions& options, const Config& config,
                                               std::vector<Missing>& missing) {
     auto specs = wanted_sinks(options, config);
     if (!specs) return pass_on(specs.error());
-    auto emitter = emitter_at(options, options.state_dir, *specs);
-    if (emitter || !options.last_good) return emitter;
+    if (!options.last_good) return emitter_at(options, options.state_dir, &*specs, {});
+    const auto pass_over = [&](const sink::SinkSpec& spec, const Error& error) {
+        missing.push_back({"sinks", error});
+        missing.back().error.message = spec.name + ": " + error.message;
+    };
+    auto emitter = emitter_at(options, options.state_dir, &*specs, pass_over);
+    if (emitter) return emitter;
     missing.push_back({"sinks", emitter.error()});
-    emitter = emitter_at(options, options.state_dir, {});
-    return emitter ? std::move(emitter) : emitter_at(options, options.runtime_dir / "state", {});
+    emitter = emitter_at(options, options.state_dir, nullptr, {});
+    if (emitter) return emitter;
+    return emitter_at(options, options.runtime_dir / "state", nullptr, {});
 }
 
 std::vector<event::AttachedInterface> attached_interfaces(const Coverage& coverage) {
@@ -133,6 +163,16 @@ void say_control_gone(Emitter& emitter, const Error* still) {
     spdlog::error("{}; {}", why, then);
     emitter.emit(event::Kind::TamperDetected,
                  event::sensor_degraded_body(emitter.origin(), "control socket", why, then));
+}
+
+void say_seed_problem(const PolicyStore& policies, Emitter& emitter) {
+    const auto& problem = policies.seed_problem();
+    if (problem.empty()) return;
+    spdlog::warn("open connections to closed ports may have been cut: {}", problem);
+    emitter.emit(event::Kind::SensorDegraded,
+                 event::sensor_degraded_body(
+                     emitter.origin(), "existing", problem,
+                     "connections that were open when the zone began to enforce may be cut"));
 }
 
 void say_missing(Emitter& emitter, const std::vector<Missing>& missing) {

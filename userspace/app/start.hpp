@@ -33,14 +33,17 @@ struct Missing {
     Error error;
 };
 
+// Two sensors over one set of maps would put each other's work right for ever.
+[[nodiscard]] Result<> require_free_pins(const RunOptions& options);
+
 // The configuration file, and whether the engines of it and of the options can be asked. With
 // --last-good one that cannot be used is noted in `missing`, and the defaults are given.
 [[nodiscard]] Result<Config> read_config(const RunOptions& options, std::vector<Missing>& missing);
 
 // The sinks of --events, else of the config, over the sequence and the spool of the state
-// directory, which it makes. With --last-good what cannot be opened is noted in `missing`; then
-// events are only to be asked for, and numbered in the runtime directory where the state directory
-// takes nothing.
+// directory, which it makes. With --last-good each sink that cannot be opened is noted in `missing`
+// and passed over; where the state directory takes nothing there are none, and events are numbered
+// in the runtime directory.
 [[nodiscard]] Result<std::unique_ptr<Emitter>> open_emitter(const RunOptions& options,
                                                             const Config& config,
                                                             std::vector<Missing>& missing);
@@ -54,6 +57,9 @@ void announce_start(const RunOptions& options, const PolicyStore& policies,
 
 // The control socket was removed; null: it is there again.
 void say_control_gone(Emitter& emitter, const Error* still);
+
+// Connections that were open before a zone began to enforce, and could not all be found.
+void say_seed_problem(const PolicyStore& policies, Emitter& emitter);
 
 // An event and a line of the log for each.
 void say_missing(Emitter& emitter, const std::vector<Missing>& missing);

@@ -117,7 +117,6 @@ Result<> Generations::point(int outer_fd, std::uint32_t index, int inner_fd) con
 }
 
 Result<> Generations::clear(std::uint32_t index) const {
-    if (!slots_[index].map.valid()) return {};
     const int error = bpf_map_delete_elem(slots_fd_, &index);
     if (error == 0 || error == -ENOENT) return {};
     return fail_errno("cannot empty a policy slot", -error);

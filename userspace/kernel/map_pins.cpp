@@ -30,7 +30,8 @@ MapPins::MapPins(const LoadedPrograms& programs, PinDirectory pins)
 Result<std::vector<std::string>> MapPins::mend() {
     std::vector<std::string> lost;
     for (const auto& [name, pin] : known_)
-        if (inode_of(pins_.maps() / name) != pin.inode) lost.push_back(name);
+        if (const auto now = inode_of(pins_.maps() / name); now == 0 || now != pin.inode)
+            lost.push_back(name);
     if (lost.empty()) return lost;
     // The directories may be gone with them.
     if (auto made = PinDirectory::create(pins_.root()); !made) return pass_on(made.error());

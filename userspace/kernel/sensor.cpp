@@ -125,6 +125,8 @@ Result<std::unique_ptr<Sensor>> Sensor::load(const SensorOptions& options) {
     if (!cgroup) return pass_on(std::move(cgroup.error()));
     auto pins = PinDirectory::create(options.bpffs);
     if (!pins) return pass_on(std::move(pins.error()));
+    // From here on `portlid detach` keeps off; MapPins goes on holding them.
+    const auto held = hold_pins(pins->root());
     auto impl = Impl::assemble(*pins, std::move(*cgroup), options.sockets_only);
     if (!impl) {
         pins->remove_if_empty();

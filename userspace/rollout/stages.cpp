@@ -77,10 +77,12 @@ std::vector<Stage> stages(const Plan& plan, BootTime now, std::size_t room) {
     return list;
 }
 
-Result<> refuse_too_many_ends(const Plan& plan, BootTime now, std::size_t room) {
+Result<> refuse_too_many_ends(const Plan& plan, const Plan& before, BootTime now,
+                              std::size_t room) {
     // One stage is the first, one ends at the next instant of any kind, one waits for `confirm`.
     const auto limit = room - 3;
-    if (firm(plan, now, true).size() <= limit) return {};
+    const auto wanted = firm(plan, now, true).size();
+    if (wanted <= limit || wanted <= firm(before, now, true).size()) return {};
     return fail("the kernel keeps " + std::to_string(limit) +
                     " ends of modes and of set members that deny or are taken out, and has them",
                 "portlid status lists them: end one first, or leave out --for");

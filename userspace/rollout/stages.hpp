@@ -30,7 +30,9 @@ struct Plan {
 // remain, the firm ones are kept, and openings that end in between close early, never late.
 [[nodiscard]] std::vector<Stage> stages(const Plan& plan, BootTime now, std::size_t room);
 
-// Why `room` stages cannot keep every firm end of `plan`; one is left for a confirmation.
-[[nodiscard]] Result<> refuse_too_many_ends(const Plan& plan, BootTime now, std::size_t room);
+// Why `room` stages cannot keep every firm end of `plan`; one is left for a confirmation. A plan
+// with no more of them than `before` has is never refused: it may be the way down.
+[[nodiscard]] Result<> refuse_too_many_ends(const Plan& plan, const Plan& before, BootTime now,
+                                            std::size_t room);
 
 }  // namespace portlid::rollout

@@ -69,10 +69,19 @@ Result<std::unique_ptr<Spooler>> open_spooler(const std::vector<SinkSpec>& specs
                                      kSpoolQueueBytes, std::move(*losses));
 }
 
+// `spooler`: there is one where a sink is spooled.
+Result<std::unique_ptr<Sink>> open_sink(const SinkSpec& spec, Spooler* spooler,
+                                        const std::filesystem::path& directory, FanOut& fan_out) {
+    if (!spec.spooled()) return open_background(spec, directory, fan_out);
+    auto courier = Courier::start(spec, *spooler, fan_out.keeper());
+    if (!courier) return pass_on(std::move(courier).error());
+    return std::move(*courier);
+}
+
 }  // namespace
 
 Result<> add_sinks(FanOut& fan_out, const std::vector<SinkSpec>& specs,
-                   const std::filesystem::path& directory) {
+                   const std::filesystem::path& directory, const PassOver& pass_over) {
     if (specs.size() > kMostSinks)
         return fail("there are more than 16 sinks", "let a collector fan out", ExitCode::Usage);
     Spooler* spooler = nullptr;
@@ -86,15 +95,13 @@ Result<> add_sinks(FanOut& fan_out, const std::vector<SinkSpec>& specs,
         fan_out.set_spool(std::move(*opened));
     }
     for (const auto& spec : specs) {
-        if (spec.spooled()) {
-            auto courier = Courier::start(spec, *spooler, fan_out.keeper());
-            if (!courier) return pass_on(std::move(courier).error(), spec.name);
-            fan_out.add(std::move(*courier));
-            continue;
-        }
-        auto sink = open_background(spec, directory, fan_out);
-        if (!sink) return pass_on(std::move(sink).error(), spec.name);
-        fan_out.add(std::move(*sink));
+        auto sink = open_sink(spec, spooler, directory, fan_out);
+        if (sink)
+            fan_out.add(std::move(*sink));
+        else if (pass_over)
+            pass_over(spec, sink.error());
+        else
+            return pass_on(std::move(sink).error(), spec.name);
     }
     return {};
 }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -92,7 +93,11 @@ public:
 
 // Opens the sinks and their spool (in `directory`, made when it is needed). A file that cannot be
 // opened is an error here; a network sink that cannot be reached is a state.
+// `pass_over`: is told of each sink that cannot be opened, and the others are; empty: the first
+// such sink is the error.
+using PassOver = std::function<void(const SinkSpec& spec, const Error& error)>;
 [[nodiscard]] Result<> add_sinks(FanOut& fan_out, const std::vector<SinkSpec>& specs,
-                                 const std::filesystem::path& directory);
+                                 const std::filesystem::path& directory,
+                                 const PassOver& pass_over = {});
 
 }  // namespace portlid::sink

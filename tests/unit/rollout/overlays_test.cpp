@@ -202,16 +202,19 @@ TEST(Stages, MoreFirmEndsThanTheKernelKeepsAreRefused) {
     for (std::uint16_t port = 1; port <= 6; ++port)
         overlays.openings.push_back(
             {{policy::PortProtocol::Tcp, port, port}, {}, "", at(10ULL * port), {}});
+    const Overlays none;
+    const Plan before{&policy, nullptr, {}, &none};
     const Plan plan{&policy, nullptr, {}, &overlays};
-    EXPECT_TRUE(refuse_too_many_ends(plan, at(0), 8));
+    EXPECT_TRUE(refuse_too_many_ends(plan, before, at(0), 8));
     overlays.modes.push_back(force(policy::Mode::Monitor));
     overlays.modes.back().until = at(9);
-    const auto refused = refuse_too_many_ends(plan, at(0), 8);
+    const auto refused = refuse_too_many_ends(plan, before, at(0), 8);
     ASSERT_FALSE(refused);
     EXPECT_NE(refused.error().message.find("keeps 5 ends"), std::string::npos);
-    EXPECT_TRUE(refuse_too_many_ends(plan, at(1), 8));  // one has ended
-    overlays.modes.back().unconfirmed = true;           // has a place of its own
-    EXPECT_TRUE(refuse_too_many_ends(plan, at(0), 8));
+    EXPECT_TRUE(refuse_too_many_ends(plan, plan, at(0), 8)) << "as many as there are already";
+    EXPECT_TRUE(refuse_too_many_ends(plan, before, at(1), 8));  // one has ended
+    overlays.modes.back().unconfirmed = true;                   // has a place of its own
+    EXPECT_TRUE(refuse_too_many_ends(plan, before, at(0), 8));
 }
 
 TEST(Ends, AreSortedAndEachOnce) {
