@@ -38,13 +38,8 @@ Config without_configuration() {
 }
 
 Result<std::vector<sink::SinkSpec>> wanted_sinks(const RunOptions& options, const Config& config) {
-    std::vector<sink::SinkSpec> specs;
-    for (const auto& text : options.events) {
-        auto spec = sink::parse_spec(text);
-        if (!spec) return pass_on(spec.error(), "--events " + text);
-        specs.push_back(std::move(*spec));
-    }
-    return specs.empty() ? config.sinks : specs;
+    if (options.events.empty()) return config.sinks;
+    return sink::parse_specs(options.events);
 }
 
 // Numbers, spool and losses are kept in `state`; `specs` null: no sinks, and what the spool knows
