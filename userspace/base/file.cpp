@@ -56,4 +56,9 @@ Result<> write_file_atomically(const std::filesystem::path& path, std::string_vi
     return written;
 }
 
+ino_t file_inode(const std::filesystem::path& path) {
+    struct stat facts {};
+    return ::lstat(path.c_str(), &facts) == 0 ? facts.st_ino : 0;
+}
+
 }  // namespace portlid

@@ -2,6 +2,8 @@
 // Small files, read and written whole.
 #pragma once
 
+#include <sys/types.h>
+
 #include <filesystem>
 #include <string>
 
@@ -16,5 +18,9 @@ namespace portlid {
 // content stays and the temporary is gone.
 [[nodiscard]] Result<> write_file_atomically(const std::filesystem::path& path,
                                              std::string_view content, unsigned mode = 0640);
+
+// The number of the file (of a link: its own), by which one that was replaced under the same name
+// is known; 0 = there is none.
+[[nodiscard]] ino_t file_inode(const std::filesystem::path& path);
 
 }  // namespace portlid

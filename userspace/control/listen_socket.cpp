@@ -14,6 +14,8 @@
 #include <optional>
 #include <string>
 
+#include "base/file.hpp"
+
 namespace portlid::control {
 
 namespace {
@@ -105,12 +107,6 @@ Result<UniqueFd> bind_at(const std::filesystem::path& path) {
     return fd;
 }
 
-// 0 = there is none.
-ino_t inode_of(const std::filesystem::path& path) {
-    struct stat facts {};
-    return ::lstat(path.c_str(), &facts) == 0 ? facts.st_ino : 0;
-}
-
 }  // namespace
 
 Result<ListenSocket> open_listen_socket(const std::filesystem::path& directory) {
@@ -120,11 +116,11 @@ Result<ListenSocket> open_listen_socket(const std::filesystem::path& directory) 
     if (const auto pid = listening_pid(path.string()); pid != 0) return another_sensor(path, pid);
     auto socket = bind_at(path);
     if (!socket) return pass_on(std::move(socket).error());
-    return ListenSocket{std::move(*lock), std::move(*socket), path, inode_of(path)};
+    return ListenSocket{std::move(*lock), std::move(*socket), path, file_inode(path)};
 }
 
 bool is_in_place(const ListenSocket& socket) {
-    return inode_of(socket.path) == socket.inode;
+    return file_inode(socket.path) == socket.inode;
 }
 
 }  // namespace portlid::control

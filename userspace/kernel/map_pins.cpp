@@ -1,21 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/map_pins.hpp"
 
-#include <sys/stat.h>
-
+#include "base/file.hpp"
 #include "kernel/links.hpp"
 
 namespace portlid::kernel {
-
-namespace {
-
-// 0 where there is none.
-ino_t inode_of(const std::filesystem::path& pin) {
-    struct stat facts {};
-    return ::lstat(pin.c_str(), &facts) == 0 ? facts.st_ino : 0;
-}
-
-}  // namespace
 
 MapPins::MapPins(const LoadedPrograms& programs, PinDirectory pins)
     : pins_(std::move(pins)), held_(hold_pins(pins_.root())) {
@@ -23,14 +12,14 @@ MapPins::MapPins(const LoadedPrograms& programs, PinDirectory pins)
     bpf_object__for_each_map(map, programs.object) {
         if (bpf_map__is_internal(map)) continue;
         const std::string name = bpf_map__name(map);
-        known_[name] = {bpf_map__fd(map), inode_of(pins_.maps() / name)};
+        known_[name] = {bpf_map__fd(map), file_inode(pins_.maps() / name)};
     }
 }
 
 Result<std::vector<std::string>> MapPins::mend() {
     std::vector<std::string> lost;
     for (const auto& [name, pin] : known_)
-        if (const auto now = inode_of(pins_.maps() / name); now == 0 || now != pin.inode)
+        if (const auto now = file_inode(pins_.maps() / name); now == 0 || now != pin.inode)
             lost.push_back(name);
     if (lost.empty()) return lost;
     // The directories may be gone with them.
@@ -40,7 +29,7 @@ Result<std::vector<std::string>> MapPins::mend() {
         auto& pin = known_[name];
         const auto path = pins_.maps() / name;
         if (auto pinned = pin_in_place(pin.map_fd, path); !pinned) return pass_on(pinned.error());
-        pin.inode = inode_of(path);
+        pin.inode = file_inode(path);
     }
     return lost;
 }
