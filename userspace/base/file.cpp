@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/file.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include <array>
 #include <cerrno>
+#include <memory>
 
 #include "base/unique_fd.hpp"
 
@@ -59,6 +61,17 @@ Result<> write_file_atomically(const std::filesystem::path& path, std::string_vi
 ino_t file_inode(const std::filesystem::path& path) {
     struct stat facts {};
     return ::lstat(path.c_str(), &facts) == 0 ? facts.st_ino : 0;
+}
+
+std::map<std::string, ino_t> inodes_in(const std::filesystem::path& directory) {
+    std::map<std::string, ino_t> found;
+    const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(directory.c_str()), &::closedir);
+    if (!listing) return found;
+    while (const auto* entry = ::readdir(listing.get())) {
+        const std::string_view name = entry->d_name;
+        if (name != "." && name != "..") found.emplace(name, entry->d_ino);
+    }
+    return found;
 }
 
 }  // namespace portlid

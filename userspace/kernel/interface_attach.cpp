@@ -124,7 +124,7 @@ Result<> InterfaceHooks::make_room_for_xdp(Hooks& hooks) {
 
 Result<> InterfaceHooks::try_xdp(Hooks& hooks, AttachKind mode) {
     const auto ifindex = hooks.state.ifindex;
-    if (link_holds(hooks.xdp, ifindex) && query_xdp(ifindex).mode == mode)
+    if (xdp_mode(hooks.xdp, ifindex) == mode)
         return update_in_place(hooks.xdp, programs_.xdp, pin(ifindex, "xdp"));
     if (hooks.xdp.valid()) {
         if (auto room = make_room_for_xdp(hooks); !room) return room;
@@ -133,7 +133,7 @@ Result<> InterfaceHooks::try_xdp(Hooks& hooks, AttachKind mode) {
                             mode == AttachKind::Native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
     if (!link) return pass_on(std::move(link.error()));
     // Some drivers say yes and do nothing.
-    if (!link_holds(*link, ifindex) || query_xdp(ifindex).mode != mode) {
+    if (xdp_mode(*link, ifindex) != mode) {
         drop_link(std::move(*link), {});
         return fail("the driver took it, yet it is not in force");
     }

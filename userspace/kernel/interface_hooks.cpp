@@ -105,7 +105,7 @@ InterfaceHooks::Hooks& InterfaceHooks::hooks_of(std::uint32_t ifindex) {
 bool InterfaceHooks::link_holds(const UniqueFd& link, std::uint32_t ifindex) const {
     const auto facts = link_facts(link.get());
     if (!facts || facts->ifindex != ifindex) return false;
-    if (facts->type == BPF_LINK_TYPE_XDP) return query_xdp(ifindex).prog_id == facts->prog_id;
+    if (facts->type == BPF_LINK_TYPE_XDP) return xdp_mode(link, ifindex).has_value();
     for (const auto direction : {Direction::In, Direction::Out}) {
         const auto ids = query_tcx(ifindex, direction);
         if (std::find(ids.begin(), ids.end(), facts->prog_id) != ids.end()) return true;
@@ -113,9 +113,18 @@ bool InterfaceHooks::link_holds(const UniqueFd& link, std::uint32_t ifindex) con
     return false;
 }
 
+std::optional<AttachKind> InterfaceHooks::xdp_mode(const UniqueFd& link,
+                                                   std::uint32_t ifindex) const {
+    const auto facts = link_facts(link.get());
+    if (!facts || facts->type != BPF_LINK_TYPE_XDP || facts->ifindex != ifindex) return {};
+    const auto present = query_xdp(ifindex);
+    if (present.prog_id != facts->prog_id) return {};
+    return present.mode;
+}
+
 std::optional<AttachKind> InterfaceHooks::held_kind(const Hooks& hooks) const {
     const auto ifindex = hooks.state.ifindex;
-    if (link_holds(hooks.xdp, ifindex)) return query_xdp(ifindex).mode;
+    if (const auto mode = xdp_mode(hooks.xdp, ifindex)) return mode;
     if (link_holds(hooks.tcx_in, ifindex)) return AttachKind::Tc;
     if (hooks.classic_in && find_classic(ifindex, Direction::In)) return AttachKind::Tc;
     return std::nullopt;

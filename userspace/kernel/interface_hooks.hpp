@@ -57,6 +57,9 @@ private:
     Hooks& hooks_of(std::uint32_t ifindex);
 
     [[nodiscard]] bool link_holds(const UniqueFd& link, std::uint32_t ifindex) const;
+    // The mode in which an XDP link's program runs on the interface; none: it does not.
+    [[nodiscard]] std::optional<AttachKind> xdp_mode(const UniqueFd& link,
+                                                     std::uint32_t ifindex) const;
     [[nodiscard]] std::optional<AttachKind> held_kind(const Hooks& hooks) const;
     [[nodiscard]] bool egress_holds(const Hooks& hooks) const;
     [[nodiscard]] bool all_pinned(const Hooks& hooks) const;

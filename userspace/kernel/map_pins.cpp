@@ -18,8 +18,9 @@ MapPins::MapPins(const LoadedPrograms& programs, PinDirectory pins)
 
 Result<std::vector<std::string>> MapPins::mend() {
     std::vector<std::string> lost;
+    const auto now = inodes_in(pins_.maps());
     for (const auto& [name, pin] : known_)
-        if (const auto now = file_inode(pins_.maps() / name); now == 0 || now != pin.inode)
+        if (const auto found = now.find(name); found == now.end() || found->second != pin.inode)
             lost.push_back(name);
     if (lost.empty()) return lost;
     // The directories may be gone with them.

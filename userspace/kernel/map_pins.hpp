@@ -20,8 +20,8 @@ public:
     // `programs` outlives it; its maps are pinned by now.
     MapPins(const LoadedPrograms& programs, PinDirectory pins);
 
-    // Gives back each name that is gone or leads elsewhere. Which these were, sorted; one system
-    // call a map when none was. The error says what could not be given back.
+    // Gives back each name that is gone or leads elsewhere. Which these were, sorted; one look at
+    // the directory when none was. The error says what could not be given back.
     [[nodiscard]] Result<std::vector<std::string>> mend();
 
     // Before the file system that they are in is unmounted.

@@ -89,6 +89,21 @@ TEST_F(Files, InADirectoryThatIsNotThereAreAnError) {
     EXPECT_FALSE(write_file_atomically(path("no/such"), "x"));
 }
 
+TEST_F(Files, ThatWereReplacedAreKnownByTheirNumber) {
+    EXPECT_EQ(file_inode(path("a")), 0U);
+    EXPECT_TRUE(inodes_in(path("none")).empty());
+    std::ofstream(path("a")) << "1";
+    std::filesystem::create_symlink("nowhere", path("b"));
+    const auto before = inodes_in(path("a").parent_path());
+    EXPECT_THAT(before, testing::UnorderedElementsAre(testing::Pair("a", file_inode(path("a"))),
+                                                      testing::Pair("b", file_inode(path("b")))));
+    std::ofstream(path("c")) << "2";
+    std::filesystem::rename(path("c"), path("a"));
+    const auto after = inodes_in(path("a").parent_path());
+    EXPECT_NE(after.at("a"), before.at("a"));
+    EXPECT_EQ(after.at("b"), before.at("b"));
+}
+
 TEST(UniqueFd, ClosesOnceAndMoves) {
     const int raw = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     {
