@@ -99,9 +99,9 @@ const std::vector<Bound>& bounds() {
 std::vector<Judged> judge(const Results& results) {
     std::vector<Judged> out;
     for (const auto& bound : bounds()) {
-        const double less = bound.minus.empty() ? 0 : results.median(bound.minus);
-        const double value = (results.median(bound.measured) - less) /
-                             (bound.base.empty() ? 1 : results.median(bound.base));
+        const double less = bound.minus.empty() ? 0 : results.weight(bound.minus);
+        const double value = (results.weight(bound.measured) - less) /
+                             (bound.base.empty() ? 1 : results.weight(bound.base));
         const bool known = std::isfinite(value);
         const bool met = known && (bound.at_least ? value >= bound.limit : value <= bound.limit);
         out.push_back({&bound, known, met, value});

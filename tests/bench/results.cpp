@@ -18,6 +18,10 @@ const Row* find_row(const std::vector<Section>& sections, const std::string& id)
     return nullptr;
 }
 
+double weight_of(const Row& row) {
+    return row.relative > 0 ? row.relative : row.value.median;
+}
+
 std::string ratio_text(double value, double base) {
     return base > 0 ? fmt::format("{:.2f}", value / base) : "-";
 }
@@ -49,19 +53,25 @@ double Results::median(const std::string& id) const {
     return row != nullptr ? row->value.median : std::numeric_limits<double>::quiet_NaN();
 }
 
+double Results::weight(const std::string& id) const {
+    const auto* row = find_row(sections_, id);
+    if (row == nullptr) return std::numeric_limits<double>::quiet_NaN();
+    return weight_of(*row);
+}
+
 std::string Results::table() const {
     std::string out;
     for (const auto& section : sections_) {
-        const double base = section.yardstick.empty() ? 0 : median(section.yardstick);
-        const double rival = section.rival.empty() ? 0 : median(section.rival);
+        const double base = section.yardstick.empty() ? 0 : weight(section.yardstick);
+        const double rival = section.rival.empty() ? 0 : weight(section.rival);
         out += fmt::format("\n{}\n{:<46} {:>4} {:>9} {:>9} {:>9} {:>7} {:>7}  {}\n", section.title,
                            "case", "", "median", "min", "max", base > 0 ? "x empty" : "",
                            rival > 0 ? "x xdpf" : "", "checked");
         for (const auto& row : section.rows)
             out += fmt::format("{:<46} {:>4} {:>9.1f} {:>9.1f} {:>9.1f} {:>7} {:>7}  {}\n",
                                row.sentence, row.unit, row.value.median, row.value.min,
-                               row.value.max, base > 0 ? ratio_text(row.value.median, base) : "",
-                               rival > 0 ? ratio_text(row.value.median, rival) : "", row.checked);
+                               row.value.max, base > 0 ? ratio_text(weight_of(row), base) : "",
+                               rival > 0 ? ratio_text(weight_of(row), rival) : "", row.checked);
     }
     return out;
 }
@@ -70,15 +80,15 @@ nlohmann::ordered_json Results::json() const {
     auto sections = nlohmann::ordered_json::array();
     for (const auto& section : sections_) {
         auto rows = nlohmann::ordered_json::array();
-        const double base = section.yardstick.empty() ? 0 : median(section.yardstick);
-        const double rival = section.rival.empty() ? 0 : median(section.rival);
+        const double base = section.yardstick.empty() ? 0 : weight(section.yardstick);
+        const double rival = section.rival.empty() ? 0 : weight(section.rival);
         for (const auto& row : section.rows) {
             nlohmann::ordered_json item{{"id", row.id},          {"case", row.sentence},
                                         {"unit", row.unit},      {"median", row.value.median},
                                         {"min", row.value.min},  {"max", row.value.max},
                                         {"checked", row.checked}};
-            if (base > 0) item["ratio_to_empty"] = row.value.median / base;
-            if (rival > 0) item["ratio_to_xdp_filter"] = row.value.median / rival;
+            if (base > 0) item["ratio_to_empty"] = weight_of(row) / base;
+            if (rival > 0) item["ratio_to_xdp_filter"] = weight_of(row) / rival;
             rows.push_back(std::move(item));
         }
         sections.push_back({{"title", section.title}, {"rows", std::move(rows)}});

@@ -22,6 +22,8 @@ struct Row {
     std::string unit;      // "ns", "us", "MB", "s"
     Spread value;
     std::string checked;  // what every packet of the case got: "no_service drop"
+    // Times the yardstick, median of the samples' own ratios; 0 = not measured beside one.
+    double relative = 0;
 };
 
 struct Section {
@@ -38,6 +40,8 @@ public:
     [[nodiscard]] bool has(const std::string& id) const;
     // Median of a case; NaN when it was not measured, and every comparison with it is false.
     [[nodiscard]] double median(const std::string& id) const;
+    // What ratios are made of: `relative` where the case has one, else the median.
+    [[nodiscard]] double weight(const std::string& id) const;
     [[nodiscard]] std::string table() const;
     [[nodiscard]] nlohmann::ordered_json json() const;
 

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::uint32_t kCheckPackets = 32;
 constexpr std::uint32_t kBurst = 20000;
+constexpr std::uint32_t kYardstickPackets = 200'000;  // 3 to 6 ms
 
 const char* reason_name(unsigned reason) {
 #define NAME(number, name, row, sentence) #name,
@@ -110,27 +111,57 @@ Result<> Runner::check(const Case& wanted) const {
     return {};
 }
 
-Result<> Runner::measure(const std::vector<Case>& cases, const RunOptions& options,
-                         Section& section) const {
+Result<double> Runner::prepared_and_timed(const Case& wanted, std::uint32_t packets) const {
+    if (auto ready = prepare(wanted); !ready) return pass_on(ready.error());
+    return timed(wanted, packets);
+}
+
+Result<std::vector<std::uint32_t>> Runner::packets_of(const std::vector<Case>& cases,
+                                                      double sample_ms) const {
     std::vector<std::uint32_t> packets;
-    std::vector<std::vector<double>> samples(cases.size());
     for (const auto& one : cases) {
-        if (auto fine = check(one); !fine) return fine;
+        if (auto fine = check(one); !fine) return pass_on(fine.error());
         const auto guess = timed(one, kBurst);
         if (!guess) return pass_on(guess.error());
         packets.push_back(static_cast<std::uint32_t>(
-            std::clamp(options.sample_ms * 1e6 / std::max(*guess, 10.0), 1000.0, 5e6)));
+            std::clamp(sample_ms * 1e6 / std::max(*guess, 10.0), 1000.0, 5e6)));
     }
-    for (unsigned round = 0; round < options.rounds; ++round)
-        for (std::size_t i = 0; i < cases.size(); ++i) {
-            if (auto ready = prepare(cases[i]); !ready) return ready;
-            const auto sample = timed(cases[i], packets[i]);
-            if (!sample) return pass_on(sample.error());
-            samples[i].push_back(*sample);
-        }
+    return packets;
+}
+
+Result<> Runner::round(const std::vector<Case>& cases, const std::vector<std::uint32_t>& packets,
+                       const Case* yardstick, std::vector<Samples>& samples) const {
+    const auto look = [&]() -> Result<double> {
+        return yardstick != nullptr ? prepared_and_timed(*yardstick, kYardstickPackets) : 1.0;
+    };
+    auto before = look();
+    if (!before) return pass_on(before.error());
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+        const auto sample = prepared_and_timed(cases[i], packets[i]);
+        if (!sample) return pass_on(sample.error());
+        auto behind = look();
+        if (!behind) return pass_on(behind.error());
+        samples[i].ns.push_back(*sample);
+        samples[i].relative.push_back(*sample / ((*before + *behind) / 2));
+        before = std::move(behind);
+    }
+    return {};
+}
+
+Result<> Runner::measure(const std::vector<Case>& cases, const RunOptions& options,
+                         Section& section) const {
+    const auto packets = packets_of(cases, options.sample_ms);
+    if (!packets) return pass_on(packets.error());
+    const auto found = std::find_if(cases.begin(), cases.end(),
+                                    [&](const Case& one) { return one.id == section.yardstick; });
+    const auto* yardstick = found == cases.end() ? nullptr : &*found;
+    std::vector<Samples> samples(cases.size());
+    for (unsigned count = 0; count < options.rounds; ++count)
+        if (auto done = round(cases, *packets, yardstick, samples); !done) return done;
     for (std::size_t i = 0; i < cases.size(); ++i)
-        section.rows.push_back(
-            {cases[i].id, cases[i].sentence, "ns", spread_of(samples[i]), expected_text(cases[i])});
+        section.rows.push_back({cases[i].id, cases[i].sentence, "ns", spread_of(samples[i].ns),
+                                expected_text(cases[i]),
+                                yardstick != nullptr ? spread_of(samples[i].relative).median : 0});
     return {};
 }
 

@@ -45,8 +45,10 @@ public:
 
     // Sends single packets and a burst, and fails unless the case does what it says.
     [[nodiscard]] Result<> check(const Case& wanted) const;
-    // All cases in turns, `rounds` times; rows are appended in the order of the cases. A case whose
-    // packets get another verdict while it is timed fails the run.
+    // All cases in turns, `rounds` times; rows are appended in the order of the cases. Where one of
+    // them is the section's yardstick, every sample has one of the yardstick before and one behind
+    // it: a machine that changes its speed changes both. A case whose packets get another verdict
+    // while it is timed fails the run.
     [[nodiscard]] Result<> measure(const std::vector<Case>& cases, const RunOptions& options,
                                    Section& section) const;
     [[nodiscard]] const Object& object() const { return object_; }
@@ -56,10 +58,21 @@ private:
         double ns = 0;  // of thread CPU time, a packet
         std::uint32_t returned = 0;
     };
+    struct Samples {
+        std::vector<double> ns;
+        std::vector<double> relative;  // to the yardstick around it
+    };
     explicit Runner(Object object) : object_(std::move(object)) {}
     [[nodiscard]] Result<Sample> run(const Case& wanted, std::uint32_t packets) const;
     [[nodiscard]] Result<double> timed(const Case& wanted, std::uint32_t packets) const;
     [[nodiscard]] Result<> prepare(const Case& wanted) const;
+    [[nodiscard]] Result<double> prepared_and_timed(const Case& wanted,
+                                                    std::uint32_t packets) const;
+    [[nodiscard]] Result<std::vector<std::uint32_t>> packets_of(const std::vector<Case>& cases,
+                                                                double sample_ms) const;
+    [[nodiscard]] Result<> round(const std::vector<Case>& cases,
+                                 const std::vector<std::uint32_t>& packets, const Case* yardstick,
+                                 std::vector<Samples>& samples) const;
 
     Object object_;
 };

@@ -34,12 +34,6 @@ void read_service_zones(LoadState& state, const YamlNode& node, Service& service
     });
 }
 
-bool can_be_own(const IpAddress& address) {
-    const auto first = address.family() == Family::IPv4 ? address.bytes()[12] : address.bytes()[0];
-    const bool multicast = address.family() == Family::IPv4 ? first >= 224 : first == 0xff;
-    return !address.is_any() && !address.is_loopback() && !multicast;
-}
-
 void read_service_addresses(LoadState& state, const YamlNode& node, Service& service) {
     read_list(node, "`addresses`", false, state.report, [&](const YamlNode& item) {
         const auto address = read_address(item, "a host address", state.report);

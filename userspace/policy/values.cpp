@@ -68,6 +68,12 @@ std::optional<Cidr> parse_prefix(std::string_view text, const Place& place, Repo
     return std::nullopt;
 }
 
+bool can_be_own(const IpAddress& address) {
+    const auto first = address.family() == Family::IPv4 ? address.bytes()[12] : address.bytes()[0];
+    const bool multicast = address.family() == Family::IPv4 ? first >= 224 : first == 0xff;
+    return !address.is_any() && !address.is_loopback() && !multicast;
+}
+
 std::optional<IpAddress> read_address(const YamlNode& node, std::string_view what, Report& report) {
     const auto text = read_text(node, what, report);
     if (!text) return std::nullopt;

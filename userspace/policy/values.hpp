@@ -17,6 +17,8 @@ namespace portlid::policy {
                                                Report& report);
 [[nodiscard]] std::optional<IpAddress> read_address(const YamlNode& node, std::string_view what,
                                                     Report& report);
+// One that a packet from outside can be for: unicast and not of loopback.
+[[nodiscard]] bool can_be_own(const IpAddress& address);
 [[nodiscard]] std::optional<std::chrono::nanoseconds> read_duration(const YamlNode& node,
                                                                     std::string_view what,
                                                                     Report& report);

@@ -163,6 +163,15 @@ TEST_F(ImportCompose, ReadsBothNotationsOfPorts) {
         EXPECT_FALSE(parse_compose_port(text).published) << text;
 }
 
+TEST_F(ImportCompose, ListsWhatIsPublishedOnAddressesThatNoHostHas) {
+    for (const char* text : {"254.0.0.1:80:80", "224.0.0.251:80:80", "[ff02::1]:80:80"}) {
+        const auto port = parse_compose_port(text);
+        EXPECT_FALSE(port.published) << text;
+        EXPECT_EQ(port.why, "the host address cannot be one of a host") << text;
+    }
+    EXPECT_TRUE(parse_compose_port("0.0.0.0:80:80").published);
+}
+
 TEST_F(ImportCompose, MakesNoPatternOfAServicesName) {
     const auto* const text = R"(services:
   "*": { ports: ["9101:80"] }

@@ -54,6 +54,21 @@ TEST(ImportUfw, MapsLimitForTcpAndLeavesUdpClosed) {
     EXPECT_TRUE(lists(imported, "user.rules:4"));
 }
 
+TEST(ImportUfw, ListsWhatIsForAddressesThatNoHostHas) {
+    Etc etc;
+    etc.rules(
+        "allow udp 5353 224.0.0.251 any 0.0.0.0/0 in\n"
+        "allow tcp 80 127.0.0.1 any 0.0.0.0/0 in\n"
+        "allow tcp 81 192.0.2.1 any 0.0.0.0/0 in",
+        "allow udp 5353 ff02::fb any ::/0 in");
+    const auto imported = etc.import();
+    const auto policy = loaded(imported);
+    ASSERT_EQ(policy.services.size(), 1U) << imported.yaml;
+    EXPECT_EQ(policy.services[0].addresses, std::vector{*IpAddress::parse("192.0.2.1")});
+    EXPECT_EQ(imported.unmapped.size(), 3U);
+    EXPECT_TRUE(lists(imported, "user.rules:4"));
+}
+
 TEST(ImportUfw, PutsSourcesThatAreShutOutFirstIntoTheDenyList) {
     Etc etc;
     etc.rules(

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "policy/import/port.hpp"
+#include "policy/values.hpp"
 
 namespace portlid::policy {
 
@@ -42,6 +43,8 @@ ComposePort parse_compose_port(const std::string& host_ip, const std::string& pu
         if (!out.address) return refused("the host address is none");
         if (out.address->is_loopback())
             return refused("published on loopback only: nobody outside reaches it");
+        if (!out.address->is_any() && !can_be_own(*out.address))
+            return refused("the host address cannot be one of a host");
     }
     return {out, ""};
 }

@@ -10,6 +10,7 @@
 
 #include "abi/image.h"
 #include "policy/import/address_ranges.hpp"
+#include "policy/values.hpp"
 
 namespace portlid::policy {
 
@@ -17,6 +18,9 @@ namespace {
 
 constexpr std::size_t kMaxBoxes = 50'000;
 constexpr std::size_t kMaxPrefixes = 256;  // of one service; more is nothing a person would read
+constexpr const char* kNotOwn =
+    "its destination is no unicast address that outsiders reach; what goes to a group or broadcast "
+    "needs a service without `addresses`";
 
 // One rectangular piece of a rule.
 struct Box {
@@ -221,6 +225,8 @@ private:
             !rule.destination || rule.destination->bits == (is_v4(*rule.destination) ? 32 : 128);
         if (!one_address)
             return unmapped(rule, "a policy names single addresses of the host, not networks");
+        if (rule.destination && !can_be_own(rule.destination->address))
+            return unmapped(rule, kNotOwn);
         for (std::size_t i = 0; i < decided_.size() && boxes.size() < kMaxBoxes; ++i)
             boxes = cut(rule, std::move(boxes), i);
         if (rule.every_protocol && rule.action == MatchRule::Action::Allow)
