@@ -158,10 +158,13 @@ Result<> Runner::measure(const std::vector<Case>& cases, const RunOptions& optio
     std::vector<Samples> samples(cases.size());
     for (unsigned count = 0; count < options.rounds; ++count)
         if (auto done = round(cases, *packets, yardstick, samples); !done) return done;
+    const auto relative_of = [&](std::size_t i) {
+        if (yardstick == nullptr) return 0.0;
+        return &cases[i] == yardstick ? 1.0 : spread_of(samples[i].relative).median;
+    };
     for (std::size_t i = 0; i < cases.size(); ++i)
         section.rows.push_back({cases[i].id, cases[i].sentence, "ns", spread_of(samples[i].ns),
-                                expected_text(cases[i]),
-                                yardstick != nullptr ? spread_of(samples[i].relative).median : 0});
+                                expected_text(cases[i]), relative_of(i)});
     return {};
 }
 

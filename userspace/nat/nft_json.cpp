@@ -42,6 +42,7 @@ std::optional<std::vector<Json>> entries(std::string_view document) {
 struct Span {
     std::uint16_t first = 1;
     std::uint16_t last = 65535;
+    auto operator<=>(const Span&) const = default;
 };
 
 // What the rule matches, as far as it says which packets are translated.
@@ -51,6 +52,7 @@ struct Match {
     std::vector<IpAddress> addresses;
     bool understood = true;
     bool by_map = false;  // a verdict map led here
+    auto operator<=>(const Match&) const = default;
 };
 
 // 80, {"range":[80,90]}, {"set":[80,{"range":[…]}]}
@@ -110,6 +112,7 @@ void read_match(const Json& match, Match& out) {
 struct Jump {
     std::string chain;
     Match match;
+    auto operator<=>(const Jump&) const = default;
 };
 
 void collect_jumps(const Json& json, const Match& match, std::vector<Jump>& jumps,
@@ -213,11 +216,13 @@ std::optional<NftRules> parse_nft_table(std::string_view json) {
     for (const auto& chain : *chains)
         if (chain.prerouting_nat) open.push_back({chain.name, {}});
     NftRules out;
-    constexpr std::size_t kSteps = 4096;  // the kernel allows no loops; a text may have them
-    for (std::size_t steps = 0; !open.empty() && steps < kSteps; ++steps) {
-        const auto jump = std::move(open.back());
+    constexpr std::size_t kSteps = 4096;
+    std::set<Jump> taken;  // the kernel allows no loops; a text may have them
+    while (!open.empty() && taken.size() < kSteps) {
+        const auto [jump, fresh] = taken.insert(std::move(open.back()));
         open.pop_back();
-        for (const auto* rule : rules[jump.chain]) read_rule(*rule, jump.match, out, open);
+        if (!fresh) continue;
+        for (const auto* rule : rules[jump->chain]) read_rule(*rule, jump->match, out, open);
     }
     return out;
 }
