@@ -23,7 +23,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::uint16_t kFirstPort = 20000;
-constexpr unsigned kWarmUp = 300;
+constexpr unsigned kWarmUp = 100;
+constexpr unsigned kBurst = 300;                  // cycles; 900 records, a quarter of the ring
+constexpr std::chrono::milliseconds kPause{150};  // the daemon looks at its rings every 100 ms
 
 // The daemon as it ships: sockets only, no engine; ended with the object.
 class Daemon {
@@ -87,7 +89,7 @@ bool one_cycle(std::uint16_t port) {
 }
 
 // us of this thread's CPU time a cycle.
-Result<double> sample(unsigned cycles) {
+Result<double> timed(unsigned cycles) {
     const double start = thread_cpu_ns();
     for (unsigned i = 0; i < cycles; ++i)
         if (!one_cycle(static_cast<std::uint16_t>(kFirstPort + i % 8)))
@@ -95,39 +97,59 @@ Result<double> sample(unsigned cycles) {
     return (thread_cpu_ns() - start) / cycles / 1000;
 }
 
+// One sample after the other, each after a pause and a warm-up.
+Result<> take(unsigned count, std::chrono::milliseconds pause, unsigned cycles,
+              std::vector<double>& samples) {
+    for (unsigned i = 0; i < count; ++i) {
+        std::this_thread::sleep_for(pause);
+        if (auto warm = timed(kWarmUp); !warm) return pass_on(warm.error());
+        const auto one = timed(cycles);
+        if (!one) return pass_on(one.error());
+        samples.push_back(*one);
+    }
+    return {};
+}
+
+struct Samples {
+    std::vector<double> bursts;
+    std::vector<double> flood;
+};
+
+// Bursts leave the daemon time to read what the one before has made. In a flood it reads beside:
+// where two CPUs are one core's threads, that alone makes every system call slower.
+Result<> take_both(const SocketOptions& options, Samples& samples) {
+    if (auto done = take(options.bursts, kPause, kBurst, samples.bursts); !done) return done;
+    return take(1, 0ms, options.cycles, samples.flood);
+}
+
 void move_to(const std::filesystem::path& cgroup) {
     std::ofstream(cgroup / "cgroup.procs") << ::getpid() << std::flush;
 }
 
-Result<> take_round(const Machine& machine, unsigned cycles, std::vector<double>& without,
-                    std::vector<double>& with) {
-    const auto take = [cycles](std::vector<double>& samples) -> Result<> {
-        (void)sample(kWarmUp);
-        const auto one = sample(cycles);
-        if (!one) return pass_on(one.error());
-        samples.push_back(*one);
-        return {};
-    };
-    if (auto done = take(without); !done) return done;
+Result<> take_round(const Machine& machine, const SocketOptions& options, Samples& without,
+                    Samples& with) {
+    if (auto done = take_both(options, without); !done) return done;
     auto daemon = Daemon::start(machine);
     if (!daemon) return pass_on(std::move(daemon.error()));
-    return take(with);
+    return take_both(options, with);
 }
 
 }  // namespace
 
 Result<> measure_sockets(const Machine& machine, const SocketOptions& options, Results& results) {
-    std::vector<double> without;
-    std::vector<double> with;
+    Samples without;
+    Samples with;
     move_to(machine.cgroup());
     Result<> done;
     for (unsigned round = 0; round < options.rounds && done; ++round)
-        done = take_round(machine, options.cycles, without, with);
+        done = take_round(machine, options, without, with);
     move_to(machine.cgroup().parent_path());
     if (!done) return done;
-    auto& section = results.section("Sockets, us of CPU a socket-bind-listen-close cycle");
-    section.rows.push_back({"cycle_without", "without a sensor", "us", spread_of(without), ""});
-    section.rows.push_back({"cycle_with", "with the daemon, all hooks", "us", spread_of(with), ""});
+    auto& rows = results.section("Sockets, us of CPU a socket-bind-listen-close cycle").rows;
+    rows.push_back({"cycle_without", "bursts, without a sensor", "us", spread_of(without.bursts)});
+    rows.push_back({"cycle_with", "bursts, all hooks", "us", spread_of(with.bursts)});
+    rows.push_back({"flood_without", "flood, without a sensor", "us", spread_of(without.flood)});
+    rows.push_back({"flood_with", "flood, the daemon beside it", "us", spread_of(with.flood)});
     return {};
 }
 

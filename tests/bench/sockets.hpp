@@ -10,7 +10,8 @@ namespace portlid::bench {
 
 struct SocketOptions {
     unsigned rounds = 7;
-    unsigned cycles = 3000;  // a sample
+    unsigned bursts = 9;     // a round
+    unsigned cycles = 3000;  // of a flood
 };
 
 [[nodiscard]] Result<> measure_sockets(const Machine& machine, const SocketOptions& options,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `import ufw` makes of real files.
 #include "policy/check.hpp"
+#include "policy/import/ufw_rows.hpp"
 #include "policy/import/ufw_rules.hpp"
 #include "policy/policy_tests.hpp"
 #include "ufw_etc.hpp"
@@ -202,6 +203,18 @@ TEST(ImportUfw, SaysNothingOfOtherProtocolsWhereADenialDecidedThem) {
     EXPECT_TRUE(lists(imported, "user.rules:16"));
     EXPECT_TRUE(lists(imported, "user.rules:19"));
     EXPECT_EQ(loaded(imported).services.size(), 1U) << imported.yaml;
+}
+
+TEST(ImportUfw, ReadsRowsWithCountersAndListsThoseOfNothingElse) {
+    const auto counted = iptables_row("[3:180] -A ufw-user-input -s 192.0.2.9 -j DROP");
+    ASSERT_TRUE(counted);
+    EXPECT_TRUE(drop_rule(*counted, Family::IPv4, "here"));
+    for (const char* text : {"[3:180]", "[", "\"\"", "-A", "-A x"}) {
+        const auto row = iptables_row(text);
+        ASSERT_TRUE(row) << text;
+        EXPECT_FALSE(row->words.empty()) << text;
+        EXPECT_FALSE(drop_rule(*row, Family::IPv4, "here")) << text;
+    }
 }
 
 TEST(ImportUfw, RefusesWhatIsNotAUfwDirectory) {

@@ -92,7 +92,8 @@ std::optional<IptablesRow> iptables_row(std::string_view line) {
         return std::nullopt;
     IptablesRow row;
     row.words = row_words(line);
-    if (row.words[0].starts_with('[')) row.words.erase(row.words.begin());  // counters
+    const bool counted = row.words.size() > 1 && row.words[0].starts_with('[');
+    if (counted) row.words.erase(row.words.begin());
     row.text = fmt::format("{}", fmt::join(row.words, " "));
     if (row.words.size() > 1) row.chain = row.words[1];
     row.appended = !row.words.empty() && (row.words[0] == "-A" || row.words[0] == "--append");
