@@ -78,7 +78,7 @@ public:
         return state;
     }
 
-    [[nodiscard]] std::optional<SinkGap> take_spool_gap() override {
+    [[nodiscard]] std::optional<SinkGap> take_gap() override {
         const std::lock_guard lock(mutex_);
         if (!account_.untold() || !state_.up || bytes_ > limit_ / 2) return std::nullopt;
         return account_.tell(spec_.name);

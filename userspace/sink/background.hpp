@@ -16,7 +16,7 @@ namespace portlid::sink {
 
 inline constexpr std::size_t kBackgroundQueueBytes = 4U << 20U;
 
-// Its losses are told by take_spool_gap(), with the cause "queue".
+// Its losses are told by take_gap(), with the cause "queue".
 [[nodiscard]] std::unique_ptr<Sink> make_background(
     const SinkSpec& spec, std::unique_ptr<Sink> inner, Account account,
     std::size_t queue_bytes = kBackgroundQueueBytes);

@@ -102,7 +102,7 @@ SinkState Courier::state() const {
     return state;
 }
 
-std::optional<SinkGap> Courier::take_spool_gap() {
+std::optional<SinkGap> Courier::take_gap() {
     const std::lock_guard lock(mutex_);
     if (cursor_->lost == cursor_->told) return std::nullopt;
     const auto now = Clock::now();

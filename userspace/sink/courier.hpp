@@ -35,7 +35,7 @@ public:
     void pump() override {}
     void reopen() override;
     [[nodiscard]] SinkState state() const override;
-    [[nodiscard]] std::optional<SinkGap> take_spool_gap() override;
+    [[nodiscard]] std::optional<SinkGap> take_gap() override;
 
 private:
     using Clock = std::chrono::steady_clock;

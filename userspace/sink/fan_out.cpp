@@ -93,7 +93,7 @@ public:
         if (spooler_)
             if (auto gap = spooler_->take_gap()) gaps.push_back(std::move(*gap));
         for (auto& outlet : outlets_) {
-            if (auto gap = outlet.sink->take_spool_gap()) gaps.push_back(std::move(*gap));
+            if (auto gap = outlet.sink->take_gap()) gaps.push_back(std::move(*gap));
             const auto state = outlet.sink->state();
             if (state.lost == outlet.told || !state.has_room) continue;
             gaps.push_back(

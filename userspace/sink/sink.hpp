@@ -57,7 +57,7 @@ public:
     virtual void reopen() = 0;
     [[nodiscard]] virtual SinkState state() const = 0;
     // What the spool's caps took from this sink and nobody was told yet; asked every second.
-    [[nodiscard]] virtual std::optional<SinkGap> take_spool_gap() { return std::nullopt; }
+    [[nodiscard]] virtual std::optional<SinkGap> take_gap() { return std::nullopt; }
 };
 
 class PageKeeper;

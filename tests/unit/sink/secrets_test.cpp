@@ -54,6 +54,15 @@ TEST(Secrets, AreNeitherRelativePathsNorRepeated) {
     for (const auto* name : {"", "..", "../etc/shadow", "a/b"}) EXPECT_FALSE(secret_path(name));
 }
 
+TEST(Secrets, OfTheRunningServiceAreSeenFromAShell) {
+    const TemporaryDirectory service;
+    std::ofstream(service.file("token")) << "text\n";
+    const auto directory = std::filesystem::path(service.file("token")).parent_path().string();
+    EXPECT_EQ(*secret_path("token", directory), service.file("token"));
+    EXPECT_FALSE(secret_path("other", directory));
+    EXPECT_FALSE(secret_path("../token", directory));
+}
+
 TEST(ShownHost, IsHiddenWhereTheSinkRedactsIt) {
     SinkSpec spec;
     EXPECT_NE(shown_host(spec), "-");

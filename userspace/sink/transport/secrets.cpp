@@ -60,13 +60,16 @@ Result<> set_certificate(CURL* handle, const SinkSpec& spec) {
 
 }  // namespace
 
-Result<std::string> secret_path(const std::string& name) {
+Result<std::string> secret_path(const std::string& name, const std::string& of_service) {
     if (!name.empty() && name.front() == '/') return name;
     const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
     const bool word = !name.empty() && name.find('/') == std::string::npos && name != "..";
     if (directory != nullptr && word) return std::string(directory) + "/" + name;
+    auto given = of_service + "/" + name;
+    if (word && ::access(given.c_str(), F_OK) == 0) return given;
     return fail("`ca`, `cert`, `key` or `token` of the sink is no absolute path and no credential",
-                "write a path, or LoadCredential= in the unit: only the service sees those");
+                "write a path, or LoadCredential= in the unit: the service sees it, and root while "
+                "the service runs");
 }
 
 bool is_secret_file(const std::string& name) {
