@@ -171,6 +171,8 @@ private:
         FlowSet before, after;
         for (const auto& open : host.open_flows)
             (open.before_the_flip ? before : after).insert(test::to_flow_key(open.flow));
+        // Whoever is known keeps the time that he was first seen at: forget the round before.
+        ASSERT_TRUE(sensor_->seed_existing({}, BootTime{1}, true));
         ASSERT_TRUE(sensor_->seed_existing(before, BootTime{1}, true));
         const BootTime later{boot_now().ns + 3600 * kSecondNs};
         ASSERT_TRUE(sensor_->seed_existing(after, later, false));
