@@ -38,13 +38,14 @@ flow_key flow_of(const char* local, const ip_bytes& remote, std::uint32_t index)
 }
 
 Result<> host_tables(kernel::Sensor& sensor) {
-    if (auto done =
-            sensor.set_local_addresses({*IpAddress::parse(kHostV4), *IpAddress::parse(kHostV6)});
-        !done)
-        return done;
-    return sensor.set_networks({{*Cidr::parse("192.0.2.0/24"), NETWORK_CONNECTED},
-                                {*Cidr::parse("2001:db8::/64"), NETWORK_CONNECTED},
-                                {*Cidr::parse("172.17.0.0/16"), NETWORK_CONTAINER}});
+    const auto own =
+        sensor.set_local_addresses({*IpAddress::parse(kHostV4), *IpAddress::parse(kHostV6)});
+    if (!own) return pass_on(own.error());
+    const auto networks = sensor.set_networks({{*Cidr::parse("192.0.2.0/24"), NETWORK_CONNECTED},
+                                               {*Cidr::parse("2001:db8::/64"), NETWORK_CONNECTED},
+                                               {*Cidr::parse("172.17.0.0/16"), NETWORK_CONTAINER}});
+    if (!networks) return pass_on(networks.error());
+    return {};
 }
 
 }  // namespace

@@ -91,6 +91,71 @@ def policy_emptied(lab):
         assert len(sensor.events("tamper.detected")) == 2, sensor.events("tamper.detected")
 
 
+def hex_key(number):
+    return [f"{byte:02x}" for byte in number.to_bytes(4, "little")]
+
+
+def quiet(sensor):
+    """Nothing more is told once it is put right."""
+    number = len(sensor.events("tamper.detected"))
+    time.sleep(2.5)
+    assert len(sensor.events("tamper.detected")) == number, sensor.events("tamper.detected")
+
+
+def addresses_forgotten(lab):
+    """Which addresses are the host's, and its networks, taken out of the kernel: what goes to an address that is
+    not known passes. Told and undone."""
+    with Portlid(lab, policy("enforce"), docker=False) as sensor:
+        paths = [pinned_map(lab, sensor, name) for name in ("networks", "local_addresses", "own_buckets")]
+        whole = [contents(lab, path) for path in paths]
+        for path, known in zip(paths, whole):
+            for key, value in known.items():
+                if not any(int(byte, 16) for byte in value.split()):
+                    continue
+                words = ("delete", "pinned", path, "key", "hex", *key.split())
+                if path.endswith("own_buckets"):
+                    words = ("update", *words[1:], "value", "hex", *["00"] * 64)
+                lab.run("host", "bpftool", "map", *words)
+        told(sensor, 0, "addresses", "changed what the kernel knows")
+        until("closed again", lambda: no_reach(lab.ns["cli"], HOST4, CLOSED), seconds=2)
+        until("all of it is back", lambda: [contents(lab, path) for path in paths] == whole, seconds=2)
+        quiet(sensor)
+
+
+def contents(lab, path):
+    return {" ".join(b[2:] for b in e["key"]): " ".join(b[2:] for b in e["value"])
+            for e in bpftool(lab, "map", "dump", "pinned", path)}
+
+
+def lists_exchanged(lab):
+    """The source lists of the policy in force exchanged for those of the one before: told and undone."""
+    closed = policy("enforce") + f"  - {{ name: web, ports: [{CLOSED}/tcp], from: [192.0.2.0/24] }}\n"
+    with Portlid(lab, closed.replace("192.0.2.0/24", "203.0.113.0/24"), docker=False) as sensor:
+        assert reach(lab.ns["cli"], HOST4, CLOSED)
+        sensor.reload(closed)
+        assert no_reach(lab.ns["cli"], HOST4, CLOSED)
+        path = pinned_map(lab, sensor, "trie_nodes")
+
+        def chunk(slot):
+            found = bpftool(lab, "map", "lookup", "pinned", path, "key", "hex", *hex_key(slot * 2048))
+            return inner_id(found["value"])
+        slots = [slot for slot in range(17) if chunk_there(lab, path, slot)]
+        before = {slot: chunk(slot) for slot in slots}
+        assert len(before) == 2, before
+        for slot, other in zip(slots, reversed(slots)):
+            lab.run("host", "bpftool", "map", "update", "pinned", path, "key", "hex", *hex_key(slot * 2048), "value",
+                    "id", str(before[other]))
+        told(sensor, 0, "policy", "wrote another policy")
+        until("the lists are back", lambda: {slot: chunk(slot) for slot in slots} == before, seconds=2)
+        assert no_reach(lab.ns["cli"], HOST4, CLOSED)
+        quiet(sensor)
+
+
+def chunk_there(lab, path, slot):
+    return lab.run("host", "bpftool", "map", "lookup", "pinned", path, "key", "hex", *hex_key(slot * 2048),
+                   check=False).returncode == 0
+
+
 def inner_id(value):
     """The id of a map in a map, however this bpftool shows it."""
     return value if isinstance(value, int) else int.from_bytes(bytes(int(b, 16) for b in value), "little")
@@ -162,7 +227,9 @@ ROWS = (("M01", "another program in an XDP link, in egress, in a socket hook: to
         ("M03", "the interface table changed: told, undone", entry_changed),
         ("M04", "the policy taken out of the kernel: told, undone", policy_emptied),
         ("M05", "the control socket removed: told, open again; detach refuses", socket_removed),
-        ("M06", "--last-good: a spoilt configuration or sink leaves no host open", spoilt_boots))
+        ("M06", "--last-good: a spoilt configuration or sink leaves no host open", spoilt_boots),
+        ("M07", "the host's addresses and networks taken out: told, undone", addresses_forgotten),
+        ("M08", "the policy's source lists exchanged: told, undone", lists_exchanged))
 
 
 def rows(report):

@@ -45,7 +45,7 @@ public:
     // Looks whether the links are still there; re-attaches and reports what is not.
     void verify();
     // Every hook on sockets that can be attached here is.
-    [[nodiscard]] bool hears_all() const { return failed_hooks_.empty(); }
+    [[nodiscard]] bool hears_all() const { return told_hooks_.empty(); }
 
     [[nodiscard]] const std::map<std::uint32_t, CoveredInterface>& interfaces() const {
         return covered_;
@@ -76,10 +76,13 @@ private:
     void drop_unwanted(const std::map<std::uint32_t, policy::ZoneChoice>& chosen);
     void drop_missing(const std::map<std::uint32_t, policy::ZoneChoice>& chosen);
     void require_egress(CoveredInterface& covered, bool fresh);
+    [[nodiscard]] std::set<std::string> failed_hooks() const;
     void verify_sockets();
     void report_maps(const std::string& what, const std::string& why, const Result<>& mended);
     void verify_map_pins();
     void verify_policy();
+    [[nodiscard]] Result<bool> write_tables();
+    void verify_tables();
     void report_tampering(const std::string& what, const std::string& why, bool back);
     bool mend(const kernel::InterfaceState& state);
     // `gap`: egress of an interface was not watched for a moment.
@@ -94,7 +97,7 @@ private:
     policy::HeldPorts held_;
     std::set<std::string> uplinks_;  // names that carry, or ever carried, a default route
     std::map<std::uint32_t, CoveredInterface> covered_;
-    std::set<std::string> failed_hooks_;               // told
+    std::set<std::string> told_hooks_;                 // failed, and said so
     std::set<std::string> never_attached_;             // failed at the start
     std::map<std::string, std::string> map_problems_;  // told
     ReplyGuard guard_;

@@ -359,6 +359,7 @@ Result<> run(const RunOptions& options) {
     ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
     ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
     std::signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
     auto loop = Loop::create();
     if (!loop) return pass_on(loop.error());
     Running running(options);

@@ -5,6 +5,7 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 
 #include <cerrno>
 
@@ -191,6 +192,13 @@ void say_weaknesses(Emitter& emitter) {
                          emitter.origin(), "capabilities", why,
                          "give it to the sensor, or accept that; `portlid doctor` tells more"));
     }
+}
+
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace portlid::app

@@ -67,4 +67,7 @@ void say_missing(Emitter& emitter, const std::vector<Missing>& missing);
 // A capability that is not held and without which less is seen: warned about, and an event.
 void say_weaknesses(Emitter& emitter);
 
+// As many descriptors as the hard limit allows: big source lists hold one for every 4,096 nodes.
+void raise_descriptor_limit();
+
 }  // namespace portlid::app

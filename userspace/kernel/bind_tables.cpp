@@ -33,7 +33,9 @@ Result<std::map<std::uint64_t, std::uint8_t>> write_sets(int map,
 }  // namespace
 
 Result<> write_bind_who(const BindMaps& maps, const BindTables& tables) {
-    return sync_map(maps.who, tables.who, kWhoRoom, "who may bind");
+    if (auto done = sync_map(maps.who, tables.who, kWhoRoom, "who may bind"); !done)
+        return pass_on(done.error());
+    return {};
 }
 
 Result<> write_bind_tables(const BindMaps& maps, const BindTables& tables) {

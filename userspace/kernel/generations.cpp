@@ -40,7 +40,7 @@ Result<Generations::Slot> Generations::read_slot(std::uint32_t index) const {
         return fail_errno("cannot open map " + std::to_string(id), -fd,
                           "adopting a policy needs CAP_SYS_ADMIN",
                           fd == -EPERM ? ExitCode::NoPermission : ExitCode::Failed);
-    Slot slot{UniqueFd(fd), {}, nullptr};
+    Slot slot{UniqueFd(fd), {}, nullptr, nullptr};
     bpf_map_info info{};
     __u32 size = sizeof(info);
     if (const int error = bpf_obj_get_info_by_fd(fd, &info, &size); error != 0)
@@ -55,6 +55,9 @@ Result<Generations::Slot> Generations::read_slot(std::uint32_t index) const {
     if (slot.head.abi_version != PORTLID_ABI_VERSION || slot.head.trie_slot >= TRIE_SLOTS)
         return fail("its image is not of this version", kStartAfresh);
     slot.enforcement = enforcement_of(*image);
+    auto trie = read_trie(tries_fd_, slot.head.trie_slot);
+    if (!trie) return pass_on(std::move(trie.error()));
+    slot.trie = std::make_shared<const Trie>(std::move(*trie));
     return slot;
 }
 
@@ -103,11 +106,10 @@ Result<Generations::Slot> Generations::make_image(const Stage& stage, const Slot
     auto map = make_frozen("policy_image", image_shape_, std::as_bytes(std::span(image.get(), 1)),
                            "the policy image");
     if (!map) return pass_on(std::move(map.error()));
-    if (auto written =
-            write_trie(tries_fd_, trie_shape_, image->head.trie_slot, stage.policy->nodes);
-        !written)
-        return pass_on(std::move(written.error()));
-    return Slot{std::move(*map), image->head, enforcement_of(*image)};
+    auto trie = write_trie(tries_fd_, trie_shape_, image->head.trie_slot, stage.policy->nodes);
+    if (!trie) return pass_on(std::move(trie.error()));
+    return Slot{std::move(*map), image->head, enforcement_of(*image),
+                std::make_shared<const Trie>(std::move(*trie))};
 }
 
 Result<> Generations::point(int outer_fd, std::uint32_t index, int inner_fd) const {
@@ -142,11 +144,24 @@ bool Generations::is_as_published(std::uint32_t index) const {
     return there == ours.id;
 }
 
+Result<bool> Generations::mend_tries() const {
+    bool any = false;
+    for (const auto& slot : slots_) {
+        if (!slot.trie) continue;
+        const auto mended = mend_trie(tries_fd_, slot.head.trie_slot, *slot.trie);
+        if (!mended) return mended;
+        any = any || *mended;
+    }
+    return any;
+}
+
 Result<bool> Generations::mend() {
+    const auto tries = mend_tries();
+    if (!tries) return tries;
     bool whole = true;
     for (std::uint32_t index = 0; index < POLICY_SLOTS; ++index)
         whole = whole && is_as_published(index);
-    if (whole) return false;
+    if (whole) return *tries;
     if (auto back = switch_to(slots_); !back) return pass_on(back.error());
     return true;
 }
@@ -183,6 +198,7 @@ Result<std::uint64_t> Generations::publish(std::span<const Stage> stages) {
     if (room) {
         next[stages.size()].map = UniqueFd(::fcntl(now_deciding.map.get(), F_DUPFD_CLOEXEC, 0));
         next[stages.size()].head = now_deciding.head;
+        next[stages.size()].trie = now_deciding.trie;
     }
     if (auto switched = switch_to(next); !switched)
         return pass_on(std::move(switched.error()), "publish");

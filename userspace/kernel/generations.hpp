@@ -36,7 +36,8 @@ public:
     [[nodiscard]] Result<std::uint64_t> publish(std::span<const Stage> stages);
     // One stage with the next number, and the deadline that its image has.
     [[nodiscard]] Result<std::uint64_t> publish(const policy::CompiledPolicy& policy);
-    // Puts back what was published where somebody else wrote the slots; whether somebody had.
+    // Puts back what was published where somebody else wrote the slots or the tries behind them;
+    // whether somebody had.
     [[nodiscard]] Result<bool> mend();
     // Some zone begins to enforce when `image` takes over from what decides now.
     [[nodiscard]] bool begins_to_enforce(const policy_image& image) const;
@@ -46,6 +47,7 @@ private:
         UniqueFd map;
         image_head head{};  // generation 0 = empty
         std::unique_ptr<Enforcement> enforcement;
+        std::shared_ptr<const Trie> trie;  // may be another slot's too
     };
     Generations(int slots_fd, int tries_fd, const InnerShape& image, const InnerShape& trie)
         : slots_fd_(slots_fd), tries_fd_(tries_fd), image_shape_(image), trie_shape_(trie) {}
@@ -62,6 +64,7 @@ private:
     [[nodiscard]] std::uint32_t free_trie_slot(const Slots& next) const;
     [[nodiscard]] Result<> switch_to(const Slots& next);
     [[nodiscard]] bool is_as_published(std::uint32_t index) const;
+    [[nodiscard]] Result<bool> mend_tries() const;
 
     int slots_fd_;
     int tries_fd_;

@@ -11,8 +11,7 @@ namespace portlid::kernel {
 
 namespace {
 
-// How many chunks are held open at a time: far below the usual limit of 1024 descriptors.
-constexpr std::size_t kBatch = 256;
+constexpr std::size_t kBatch = 256;  // chunks that one call points at
 
 std::span<const std::byte> bytes_of(const trie_chunk& chunk) {
     return std::as_bytes(std::span(&chunk, 1));
@@ -28,16 +27,39 @@ Result<> point_all(int tries_fd, std::vector<std::uint32_t>& indexes, std::vecto
     return {};
 }
 
+std::uint32_t index_of(std::uint32_t slot, std::size_t chunk) {
+    return slot * TRIE_CHUNKS + static_cast<std::uint32_t>(chunk);
+}
+
+// 0 = nothing.
+std::uint32_t id_at(int tries_fd, std::uint32_t index) {
+    std::uint32_t id = 0;
+    return bpf_map_lookup_elem(tries_fd, &index, &id) == 0 ? id : 0;
+}
+
 // Entries of the slot from `first` on that still hold chunks of an older trie.
 std::vector<std::uint32_t> left_over(int tries_fd, std::uint32_t slot, std::size_t first) {
     std::vector<std::uint32_t> indexes;
-    for (auto chunk = static_cast<std::uint32_t>(first); chunk < TRIE_CHUNKS; ++chunk) {
-        const std::uint32_t index = slot * TRIE_CHUNKS + chunk;
-        std::uint32_t id = 0;
-        if (bpf_map_lookup_elem(tries_fd, &index, &id) != 0) break;
-        indexes.push_back(index);
+    for (auto chunk = first; chunk < TRIE_CHUNKS; ++chunk) {
+        if (id_at(tries_fd, index_of(slot, chunk)) == 0) break;
+        indexes.push_back(index_of(slot, chunk));
     }
     return indexes;
+}
+
+Result<TrieChunk> make_chunk(const InnerShape& shape, const std::vector<trie_node>& nodes,
+                             std::size_t number, trie_chunk& scratch) {
+    const auto begin = std::min(number * TRIE_CHUNK_NODES, nodes.size());
+    const auto end = std::min(begin + TRIE_CHUNK_NODES, nodes.size());
+    auto* rest = std::copy(&nodes.data()[begin], &nodes.data()[end], scratch.nodes);
+    std::fill(rest, std::end(scratch.nodes), trie_node{});
+    auto map = make_frozen("trie_chunk", shape, bytes_of(scratch), "the source trie");
+    if (!map) return pass_on(std::move(map.error()));
+    bpf_map_info info{};
+    __u32 size = sizeof(info);
+    if (const int error = bpf_obj_get_info_by_fd(map->get(), &info, &size); error != 0)
+        return fail_errno("cannot examine the source trie", -error);
+    return TrieChunk{std::move(*map), info.id};
 }
 
 }  // namespace
@@ -70,8 +92,8 @@ Result<UniqueFd> make_frozen(const char* name, const InnerShape& shape,
     return map;
 }
 
-Result<> write_trie(int tries_fd, const InnerShape& shape, std::uint32_t slot,
-                    const std::vector<trie_node>& nodes) {
+Result<Trie> write_trie(int tries_fd, const InnerShape& shape, std::uint32_t slot,
+                        const std::vector<trie_node>& nodes) {
     const auto chunks =
         std::max<std::size_t>((nodes.size() + TRIE_CHUNK_NODES - 1) / TRIE_CHUNK_NODES, 1);
     if (chunks > TRIE_CHUNKS)
@@ -79,30 +101,51 @@ Result<> write_trie(int tries_fd, const InnerShape& shape, std::uint32_t slot,
                         std::to_string(TRIE_CHUNKS * TRIE_CHUNK_NODES) + " trie nodes",
                     "use shorter lists, or shorter prefixes");
     auto stale = left_over(tries_fd, slot, chunks);
-    const auto chunk = std::make_unique<trie_chunk>();
+    const auto scratch = std::make_unique<trie_chunk>();
+    Trie trie;
     for (std::size_t first = 0; first < chunks; first += kBatch) {
-        std::vector<UniqueFd> made;
         std::vector<std::uint32_t> indexes;
         std::vector<int> maps;
         for (auto n = first; n < std::min(chunks, first + kBatch); ++n) {
-            const auto begin = std::min(n * TRIE_CHUNK_NODES, nodes.size());
-            const auto end = std::min(begin + TRIE_CHUNK_NODES, nodes.size());
-            auto* rest = std::copy(&nodes.data()[begin], &nodes.data()[end], chunk->nodes);
-            std::fill(rest, std::end(chunk->nodes), trie_node{});
-            auto map = make_frozen("trie_chunk", shape, bytes_of(*chunk), "the source trie");
-            if (!map) return pass_on(std::move(map.error()));
-            indexes.push_back(slot * TRIE_CHUNKS + static_cast<std::uint32_t>(n));
-            maps.push_back(map->get());
-            made.push_back(std::move(*map));
+            auto chunk = make_chunk(shape, nodes, n, *scratch);
+            if (!chunk) return pass_on(std::move(chunk.error()));
+            indexes.push_back(index_of(slot, n));
+            maps.push_back(chunk->map.get());
+            trie.push_back(std::move(*chunk));
         }
         if (first + kBatch >= chunks)  // what is left over goes along with the last
             for (const auto index : stale) {
                 indexes.push_back(index);
                 maps.push_back(maps.front());
             }
-        if (auto done = point_all(tries_fd, indexes, maps); !done) return done;
+        if (auto done = point_all(tries_fd, indexes, maps); !done) return pass_on(done.error());
     }
-    return {};
+    return trie;
+}
+
+Result<Trie> read_trie(int tries_fd, std::uint32_t slot) {
+    Trie trie;
+    for (std::size_t chunk = 0; chunk < TRIE_CHUNKS; ++chunk) {
+        const auto id = id_at(tries_fd, index_of(slot, chunk));
+        if (id == 0 || (!trie.empty() && id == trie.front().id)) break;  // see left_over()
+        const int fd = bpf_map_get_fd_by_id(id);
+        if (fd < 0) return fail_errno("cannot open map " + std::to_string(id), -fd);
+        trie.push_back({UniqueFd(fd), id});
+    }
+    return trie;
+}
+
+Result<bool> mend_trie(int tries_fd, std::uint32_t slot, const Trie& trie) {
+    std::vector<std::uint32_t> indexes;
+    std::vector<int> maps;
+    for (std::size_t n = 0; n < trie.size(); ++n) {
+        const auto index = index_of(slot, n);
+        if (id_at(tries_fd, index) == trie[n].id) continue;
+        indexes.push_back(index);
+        maps.push_back(trie[n].map.get());
+    }
+    if (auto done = point_all(tries_fd, indexes, maps); !done) return pass_on(done.error());
+    return !indexes.empty();
 }
 
 }  // namespace portlid::kernel

@@ -31,9 +31,20 @@ struct InnerShape {
 [[nodiscard]] Result<UniqueFd> make_frozen(const char* name, const InnerShape& shape,
                                            std::span<const std::byte> value, const char* what);
 
+// One chunk of a trie. Held for as long as its policy has a slot, so that it can be put back.
+struct TrieChunk {
+    UniqueFd map;
+    std::uint32_t id = 0;
+};
+using Trie = std::vector<TrieChunk>;
+
 // Writes an image's trie into chunks and points the chunks of trie slot `slot`, which nobody may
 // be reading, at them. Chunks of an older trie in that slot are let go.
-[[nodiscard]] Result<> write_trie(int tries_fd, const InnerShape& shape, std::uint32_t slot,
-                                  const std::vector<trie_node>& nodes);
+[[nodiscard]] Result<Trie> write_trie(int tries_fd, const InnerShape& shape, std::uint32_t slot,
+                                      const std::vector<trie_node>& nodes);
+// What an earlier run wrote there.
+[[nodiscard]] Result<Trie> read_trie(int tries_fd, std::uint32_t slot);
+// Points the slot's chunks at `trie` again where they lead elsewhere; whether any did.
+[[nodiscard]] Result<bool> mend_trie(int tries_fd, std::uint32_t slot, const Trie& trie);
 
 }  // namespace portlid::kernel

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "kernel/read_hash.hpp"
 
 namespace portlid::kernel {
 
@@ -43,24 +44,41 @@ struct LessBytes {
     }
 };
 
-// Brings a map to exactly `wanted`: additions and changes first, so that nothing that stays is
-// ever missing. `limit` bounds the walk over what is there.
+// Everything in a map, also where the kernel does not read its type by batches.
 template <class K, class V>
-[[nodiscard]] Result<> sync_map(int map_fd, const std::map<K, V, LessBytes>& wanted,
-                                std::size_t limit, const std::string& what) {
-    const auto present = map_keys<K>(map_fd, limit);
+[[nodiscard]] std::map<K, V, LessBytes> read_all(int map_fd, std::size_t limit) {
+    std::map<K, V, LessBytes> all;
+    for (const auto& [key, value] : read_hash<K, V>(map_fd, false)) all.emplace(key, value);
+    if (!all.empty()) return all;
+    V value{};
+    for (const auto& key : map_keys<K>(map_fd, limit))
+        if (bpf_map_lookup_elem(map_fd, &key, &value) == 0) all.emplace(key, value);
+    return all;
+}
+
+// Brings a map to exactly `wanted`: additions and changes first, so that nothing that stays is
+// ever missing. Whether anything had to be written. `limit` is the map's own.
+template <class K, class V>
+[[nodiscard]] Result<bool> sync_map(int map_fd, const std::map<K, V, LessBytes>& wanted,
+                                    std::size_t limit, const std::string& what) {
+    const auto present = read_all<K, V>(map_fd, limit);
+    bool changed = false;
     for (const auto& [key, value] : wanted) {
-        V now{};
-        if (bpf_map_lookup_elem(map_fd, &key, &now) == 0 && now == value) continue;
+        if (const auto found = present.find(key); found != present.end() && found->second == value)
+            continue;
+        changed = true;
         if (const int error = bpf_map_update_elem(map_fd, &key, &value, BPF_ANY); error != 0)
             return fail_errno("cannot write " + what, -error,
                               error == -E2BIG || error == -ENOSPC
                                   ? "the map is full: " + std::to_string(limit) + " entries"
                                   : std::string());
     }
-    for (const auto& key : present)
-        if (!wanted.contains(key)) bpf_map_delete_elem(map_fd, &key);
-    return {};
+    for (const auto& [key, value] : present) {
+        if (wanted.contains(key)) continue;
+        bpf_map_delete_elem(map_fd, &key);
+        changed = true;
+    }
+    return changed;
 }
 
 }  // namespace portlid::kernel

@@ -6,6 +6,7 @@
 
 #include "abi/maps.h"
 #include "kernel/map_access.hpp"
+#include "kernel/read_hash.hpp"
 #include "lib/hash.h"
 
 namespace portlid::kernel {
@@ -38,32 +39,36 @@ own_bucket refilled(own_bucket bucket, std::vector<ip_bytes> wanted) {
     return bucket;
 }
 
-Result<> write_buckets(int map_fd, const std::set<IpAddress>& addresses) {
+Result<bool> write_buckets(int map_fd, const std::set<IpAddress>& addresses) {
     std::vector<std::vector<ip_bytes>> wanted(OWN_BUCKETS);
     for (const auto& address : addresses) {
         const auto raw = address.to_bytes();
         wanted[own_bucket_of(&raw)].push_back(raw);
     }
-    for (std::uint32_t i = 0; i < OWN_BUCKETS; ++i) {
-        own_bucket now{};
-        if (const int error = bpf_map_lookup_elem(map_fd, &i, &now); error != 0)
-            return fail_errno("cannot read this host's addresses", -error);
-        const auto then = refilled(now, std::move(wanted[i]));
+    const auto present = read_hash<std::uint32_t, own_bucket>(map_fd, false);
+    if (present.size() != OWN_BUCKETS) return fail("cannot read this host's addresses");
+    bool changed = false;
+    for (const auto& [index, now] : present) {
+        const auto then = refilled(now, std::move(wanted[index]));
         if (std::memcmp(&now, &then, sizeof(now)) == 0) continue;
-        if (const int error = bpf_map_update_elem(map_fd, &i, &then, BPF_ANY); error != 0)
+        if (const int error = bpf_map_update_elem(map_fd, &index, &then, BPF_ANY); error != 0)
             return fail_errno("cannot write this host's addresses", -error);
+        changed = true;
     }
-    return {};
+    return changed;
 }
 
 }  // namespace
 
-Result<> write_own_addresses(const OwnAddressMaps& maps, const std::set<IpAddress>& addresses) {
+Result<bool> write_own_addresses(const OwnAddressMaps& maps, const std::set<IpAddress>& addresses) {
     std::map<ip_bytes, std::uint32_t, LessBytes> all;
     for (const auto& address : addresses) all[address.to_bytes()] = 1;
     // A bucket that says "more" needs the whole table behind it, so that comes first.
-    if (auto done = sync_map(maps.all, all, maps.room, "this host's addresses"); !done) return done;
-    return write_buckets(maps.buckets, addresses);
+    const auto table = sync_map(maps.all, all, maps.room, "this host's addresses");
+    if (!table) return table;
+    const auto buckets = write_buckets(maps.buckets, addresses);
+    if (!buckets) return buckets;
+    return *table || *buckets;
 }
 
 }  // namespace portlid::kernel

@@ -16,8 +16,9 @@ struct OwnAddressMaps {
     std::size_t room = 0;  // of local_addresses
 };
 
-// Brings both to exactly `addresses`. What stays is never missing meanwhile, and keeps its place.
-[[nodiscard]] Result<> write_own_addresses(const OwnAddressMaps& maps,
-                                           const std::set<IpAddress>& addresses);
+// Brings both to exactly `addresses`; whether anything had to be written. What stays is never
+// missing meanwhile, and keeps its place.
+[[nodiscard]] Result<bool> write_own_addresses(const OwnAddressMaps& maps,
+                                               const std::set<IpAddress>& addresses);
 
 }  // namespace portlid::kernel

@@ -163,13 +163,13 @@ Result<std::uint64_t> Sensor::publish(std::span<const Stage> stages) {
     return impl_->generations.publish(stages);
 }
 
-Result<> Sensor::set_local_addresses(const std::set<IpAddress>& addresses) {
+Result<bool> Sensor::set_local_addresses(const std::set<IpAddress>& addresses) {
     return write_own_addresses({impl_->map("local_addresses"), impl_->map("own_buckets"),
                                 impl_->map_room("local_addresses")},
                                addresses);
 }
 
-Result<> Sensor::set_networks(const std::map<Cidr, std::uint32_t>& networks) {
+Result<bool> Sensor::set_networks(const std::map<Cidr, std::uint32_t>& networks) {
     std::map<network_key, std::uint32_t, LessBytes> wanted;
     for (const auto& [cidr, kind] : networks)
         wanted[network_key{cidr.mapped_bits(), cidr.address.to_bytes()}] = kind;

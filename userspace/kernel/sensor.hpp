@@ -114,9 +114,9 @@ public:
     // deadline, in the kernel.
     [[nodiscard]] Result<std::uint64_t> publish(std::span<const Stage> stages);
 
-    // Brings the maps to exactly these contents.
-    [[nodiscard]] Result<> set_local_addresses(const std::set<IpAddress>& addresses);
-    [[nodiscard]] Result<> set_networks(const std::map<Cidr, std::uint32_t>& networks);
+    // Brings the maps to exactly these contents; whether they had others.
+    [[nodiscard]] Result<bool> set_local_addresses(const std::set<IpAddress>& addresses);
+    [[nodiscard]] Result<bool> set_networks(const std::map<Cidr, std::uint32_t>& networks);
     // Adds flows that this host had opened, their last packet `age` ago; known ones stay as they
     // are.
     [[nodiscard]] Result<> seed_flows(std::span<const flow_key> flows,
@@ -155,8 +155,8 @@ public:
     // Pins of maps that somebody removed or exchanged are put right: their names. The next start
     // would miss what is in them.
     [[nodiscard]] Result<std::vector<std::string>> mend_map_pins();
-    // The policy that is in force, where somebody wrote another one into the kernel: put back,
-    // true.
+    // The policy that is in force and its source lists, where somebody wrote others into the
+    // kernel: put back, true.
     [[nodiscard]] Result<bool> mend_policy();
     [[nodiscard]] std::vector<HookState> hooks() const;
     [[nodiscard]] bool conntrack_available() const;
