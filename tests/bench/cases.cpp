@@ -169,6 +169,11 @@ std::vector<Case> yardstick_cases(const Runner& runner) {
         empty.returns = XDP_DROP;
         cases.push_back(std::move(empty));
     }
+    auto reading = cases.front();
+    reading.id = "reading";
+    reading.sentence = "reads the header, XDP_DROP";
+    reading.program = program_of(runner.object(), "bench_read");
+    cases.push_back(std::move(reading));
     return cases;
 }
 

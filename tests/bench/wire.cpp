@@ -82,6 +82,8 @@ Result<> add_yardsticks(Stage& stage, const Machine& machine) {
     };
     const Wanted all[] = {
         {"wire_empty", "XDP native, empty program", empty, XDP_FLAGS_DRV_MODE},
+        {"wire_read", "XDP native, reads the header and drops",
+         program_of(stage.bench, "bench_read"), XDP_FLAGS_DRV_MODE},
         {"wire_empty_generic", "XDP generic, empty program", empty, XDP_FLAGS_SKB_MODE},
         {"wire_xdp_filter", "xdp-filter, native, all features",
          program_of(*filter, "xdpfilt_dny_all"), XDP_FLAGS_DRV_MODE}};
