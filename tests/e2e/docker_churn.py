@@ -117,10 +117,10 @@ def crowd(lab, sensor):
         inside = {i["holder"]["container"]["id"] for i in items
                   if i["port"] == 80 and i["holder"] and i["holder"]["container"]}
         return len(items) >= LISTENERS and len(inside) >= CONTAINERS
-    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(start, range(CONTAINERS)))
     child = bare.python(lab, MANY)
     try:
+        with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+            list(pool.map(start, range(CONTAINERS)))
         until("ports lists them all", everything, seconds=30, pause=0.5)
         check_memory(sensor, 25)
     finally:

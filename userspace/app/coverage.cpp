@@ -109,6 +109,7 @@ Result<> Coverage::look() {
     auto state = kernel::read_network_state();
     if (!state) return pass_on(state.error(), "read interfaces");
     network_ = std::move(*state);
+    tables_written_ = false;
     policy::open_routed(network_.networks, policies_.model().routed);
     remember_uplinks();
     return {};
@@ -118,13 +119,14 @@ Result<> Coverage::fill_tables() {
     if (auto looked = look(); !looked) return looked;
     if (sensor_ == nullptr || options_.sockets_only) return {};
     if (auto written = write_tables(); !written) return pass_on(written.error());
+    tables_written_ = true;
     return {};
 }
 
 Result<bool> Coverage::write_tables() {
     const auto networks = sensor_->set_networks(network_.networks);
-    if (!networks) return networks;
     const auto own = sensor_->set_local_addresses(network_.own);
+    if (!networks) return networks;
     if (!own) return own;
     return *networks || *own;
 }

@@ -42,7 +42,8 @@ public:
     [[nodiscard]] Result<> look();
     // Own addresses and networks only: what must be in the maps before anything is attached.
     [[nodiscard]] Result<> fill_tables();
-    // Looks whether the links are still there; re-attaches and reports what is not.
+    // Looks whether links, pins, policy and tables are as they were left; puts right and reports
+    // what is not.
     void verify();
     // Every hook on sockets that can be attached here is.
     [[nodiscard]] bool hears_all() const { return told_hooks_.empty(); }
@@ -100,6 +101,8 @@ private:
     std::set<std::string> told_hooks_;                 // failed, and said so
     std::set<std::string> never_attached_;             // failed at the start
     std::map<std::string, std::string> map_problems_;  // told
+    bool tables_written_ = false;                      // as the network was when last looked at
+    unsigned failed_looks_ = 0;                        // at those tables, one after the other
     ReplyGuard guard_;
     std::set<std::uint32_t> lost_;  // announced as lost, not yet restored
 };

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "app/coverage.hpp"
 
@@ -91,12 +92,19 @@ void Coverage::verify_policy() {
 }
 
 // Which addresses are this host's, and what its networks are: a packet to an address that is not
-// ours passes.
+// ours passes. What we could not write ourselves is made good without an alarm; that it cannot be
+// written is one when it stays so.
 void Coverage::verify_tables() {
+    constexpr unsigned kLooks = 3;
+    constexpr const char* kWhy = "somebody changed what the kernel knows of this host";
     const auto mended = write_tables();
-    if (!mended) return;  // full: told by who fills it
-    report_maps("addresses", *mended ? "somebody changed what the kernel knows of this host" : "",
-                {});
+    failed_looks_ = mended ? 0 : failed_looks_ + 1;
+    if (!mended) {
+        if (failed_looks_ == kLooks) report_maps("addresses", kWhy, pass_on(mended.error()));
+        return;
+    }
+    const bool ours = !std::exchange(tables_written_, true);
+    report_maps("addresses", *mended && !ours ? kWhy : "", {});
 }
 
 // What a look at one interface found; true where something has to be attached again.

@@ -11,6 +11,27 @@
 
 namespace portlid::app {
 
+namespace {
+
+timespec to_timespec(std::chrono::milliseconds time) {
+    return {time.count() / 1000, time.count() % 1000 * 1'000'000};
+}
+
+// `interval` zero: once.
+Result<> arm(int timer, std::chrono::milliseconds first, std::chrono::milliseconds interval) {
+    const itimerspec spec{to_timespec(interval), to_timespec(first)};
+    if (::timerfd_settime(timer, 0, &spec, nullptr) != 0)
+        return fail_errno("timerfd_settime", errno);
+    return {};
+}
+
+bool has_expired(int timer) {
+    std::uint64_t expirations = 0;
+    return ::read(timer, &expirations, sizeof(expirations)) > 0;
+}
+
+}  // namespace
+
 Result<Loop> Loop::create() {
     UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
     if (!epoll.valid()) return fail_errno("epoll", errno);
@@ -31,16 +52,19 @@ Result<> Loop::every(std::chrono::milliseconds period, std::function<void()> wor
     const UniqueFd& timer =
         owned_.emplace_back(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
     if (!timer.valid()) return fail_errno("timerfd", errno);
-    itimerspec spec{};
-    spec.it_interval.tv_sec = period.count() / 1000;
-    spec.it_interval.tv_nsec = period.count() % 1000 * 1'000'000;
-    spec.it_value = spec.it_interval;
-    if (::timerfd_settime(timer.get(), 0, &spec, nullptr) != 0)
-        return fail_errno("timerfd_settime", errno);
-    const int fd = timer.get();
-    return watch(fd, [fd, work = std::move(work)] {
-        std::uint64_t expirations = 0;
-        if (::read(fd, &expirations, sizeof(expirations)) > 0) work();
+    if (auto armed = arm(timer.get(), period, period); !armed) return armed;
+    return watch(timer.get(), [fd = timer.get(), work = std::move(work)] {
+        if (has_expired(fd)) work();
+    });
+}
+
+Result<> Loop::repeat(std::function<std::chrono::milliseconds()> work) {
+    const UniqueFd& timer =
+        owned_.emplace_back(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+    if (!timer.valid()) return fail_errno("timerfd", errno);
+    if (auto armed = arm(timer.get(), std::chrono::milliseconds(1), {}); !armed) return armed;
+    return watch(timer.get(), [fd = timer.get(), work = std::move(work)] {
+        if (has_expired(fd)) (void)arm(fd, work(), {});
     });
 }
 

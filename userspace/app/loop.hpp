@@ -19,6 +19,8 @@ public:
     [[nodiscard]] Result<> watch(int fd, std::function<void()> ready);
     // Calls `work` every `period`, on a timer of its own; missed periods are not made up for.
     [[nodiscard]] Result<> every(std::chrono::milliseconds period, std::function<void()> work);
+    // Calls `work` again and again, each time after as long as it said the last time.
+    [[nodiscard]] Result<> repeat(std::function<std::chrono::milliseconds()> work);
     // Takes these signals off the process (all threads started later) and onto the loop.
     [[nodiscard]] Result<> on_signals(std::initializer_list<int> signals,
                                       std::function<void(int)> handler);

@@ -31,6 +31,8 @@ namespace {
 using std::chrono::milliseconds;
 using LostRecords = std::array<std::uint64_t, EVENT_KIND_SLOTS>;
 constexpr milliseconds kRingPeriod{100};
+constexpr milliseconds kQuietRingPeriod{250};  // a wake-up is most of what an idle sensor costs
+constexpr unsigned kQuietLooks = 10;           // without a record
 constexpr milliseconds kSecond{1000};
 constexpr milliseconds kWindow{10000};
 constexpr milliseconds kHeartbeat{60000};
@@ -57,6 +59,7 @@ struct Running {
     std::optional<kernel::NetworkMonitor> monitor;
     LostRecords lost{};
     std::string stop_reason = "stopped";
+    unsigned quiet_looks = 0;  // at the rings, one after the other
     bool trim_due = true;
     std::vector<Missing> missing;
 
@@ -68,6 +71,7 @@ struct Running {
     [[nodiscard]] Result<> serve(Loop& loop);
     [[nodiscard]] Result<> once();
     void read_rings();
+    [[nodiscard]] milliseconds look_at_rings();
     void sweep();
     void sweep_if_lost(const LostRecords& now);
     void every_second();
@@ -145,6 +149,7 @@ void Running::read_rings() {
         else
             verdicts->record(std::get<event::VerdictRecord>(*record));
     });
+    quiet_looks = received != 0 ? 0 : quiet_looks + 1;
     if (received != 0) sweep_if_lost(sensor->lost_records());
     owners->update();
     if (observer->settle()) {
@@ -154,6 +159,11 @@ void Running::read_rings() {
     emitter->sinks().pump();
     ledger->pump();
     if (server) server->wake_followers();
+}
+
+milliseconds Running::look_at_rings() {
+    read_rings();
+    return quiet_looks < kQuietLooks ? kRingPeriod : kQuietRingPeriod;
 }
 
 void Running::sweep() {
@@ -282,7 +292,7 @@ Result<> Running::serve(Loop& loop) {
         if (auto r = loop.watch(binds->fd(), [this] { binds->cgroups_changed(); }); !r) return r;
         // Somebody waits for a proof: the kernel wakes us for sockets on owned ports.
         if (auto r = loop.watch(sensor->ring_fds()[0], [this] { read_rings(); }); !r) return r;
-        if (auto r = loop.every(kRingPeriod, [this] { read_rings(); }); !r) return r;
+        if (auto r = loop.repeat([this] { return look_at_rings(); }); !r) return r;
         if (auto r = loop.every(kSecond,
                                 [&] {
                                     every_second();
@@ -351,15 +361,7 @@ void Running::leave() {
 
 Result<> run(const RunOptions& options) {
     open_log();
-    if (auto given_up = kernel::drop_capabilities(); !given_up)
-        spdlog::warn("{}", given_up.error().message);
-    // Few threads, small heaps: one arena is enough and keeps the resident set flat.
-    ::mallopt(M_ARENA_MAX, 1);
-    // The start fills and frees big tables: faulting in fresh pages each time is what costs.
-    ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
-    ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
-    std::signal(SIGPIPE, SIG_IGN);
-    raise_descriptor_limit();
+    prepare_process();
     auto loop = Loop::create();
     if (!loop) return pass_on(loop.error());
     Running running(options);

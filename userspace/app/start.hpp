@@ -67,7 +67,8 @@ void say_missing(Emitter& emitter, const std::vector<Missing>& missing);
 // A capability that is not held and without which less is seen: warned about, and an event.
 void say_weaknesses(Emitter& emitter);
 
-// As many descriptors as the hard limit allows: big source lists hold one for every 4,096 nodes.
-void raise_descriptor_limit();
+// What the process is from here on: without capabilities that it will not need, with one small
+// heap, deaf to broken pipes, with as many descriptors as the hard limit allows.
+void prepare_process();
 
 }  // namespace portlid::app

@@ -63,10 +63,10 @@ ino_t file_inode(const std::filesystem::path& path) {
     return ::lstat(path.c_str(), &facts) == 0 ? facts.st_ino : 0;
 }
 
-std::map<std::string, ino_t> inodes_in(const std::filesystem::path& directory) {
+Result<std::map<std::string, ino_t>> inodes_in(const std::filesystem::path& directory) {
     std::map<std::string, ino_t> found;
     const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(directory.c_str()), &::closedir);
-    if (!listing) return found;
+    if (!listing) return fail_errno("cannot read " + directory.string(), errno);
     while (const auto* entry = ::readdir(listing.get())) {
         const std::string_view name = entry->d_name;
         if (name != "." && name != "..") found.emplace(name, entry->d_ino);

@@ -23,7 +23,8 @@ namespace portlid {
 // The number of the file (of a link: its own), by which one that was replaced under the same name
 // is known; 0 = there is none.
 [[nodiscard]] ino_t file_inode(const std::filesystem::path& path);
-// The same of everything in a directory by one look at it, by name; empty where it cannot be read.
-[[nodiscard]] std::map<std::string, ino_t> inodes_in(const std::filesystem::path& directory);
+// The same of everything in a directory by one look at it, by name.
+[[nodiscard]] Result<std::map<std::string, ino_t>> inodes_in(
+    const std::filesystem::path& directory);
 
 }  // namespace portlid

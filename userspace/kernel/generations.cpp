@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <fcntl.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cstring>
@@ -55,9 +56,11 @@ Result<Generations::Slot> Generations::read_slot(std::uint32_t index) const {
     if (slot.head.abi_version != PORTLID_ABI_VERSION || slot.head.trie_slot >= TRIE_SLOTS)
         return fail("its image is not of this version", kStartAfresh);
     slot.enforcement = enforcement_of(*image);
-    auto trie = read_trie(tries_fd_, slot.head.trie_slot);
-    if (!trie) return pass_on(std::move(trie.error()));
-    slot.trie = std::make_shared<const Trie>(std::move(*trie));
+    // Where that does not go it works as before, but is not watched.
+    if (auto trie = read_trie(tries_fd_, slot.head.trie_slot))
+        slot.trie = std::make_shared<const Trie>(std::move(*trie));
+    else
+        spdlog::warn("source lists of an earlier run are not watched: {}", trie.error().message);
     return slot;
 }
 
@@ -146,8 +149,10 @@ bool Generations::is_as_published(std::uint32_t index) const {
 
 Result<bool> Generations::mend_tries() const {
     bool any = false;
-    for (const auto& slot : slots_) {
-        if (!slot.trie) continue;
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+        const auto& slot = slots_[i];
+        const bool asked = i > 0 && slots_[i - 1].trie == slot.trie;  // the fallback's
+        if (!slot.trie || asked) continue;
         const auto mended = mend_trie(tries_fd_, slot.head.trie_slot, *slot.trie);
         if (!mended) return mended;
         any = any || *mended;
@@ -155,15 +160,21 @@ Result<bool> Generations::mend_tries() const {
     return any;
 }
 
-Result<bool> Generations::mend() {
-    const auto tries = mend_tries();
-    if (!tries) return tries;
+Result<bool> Generations::mend_slots() {
     bool whole = true;
     for (std::uint32_t index = 0; index < POLICY_SLOTS; ++index)
         whole = whole && is_as_published(index);
-    if (whole) return *tries;
+    if (whole) return false;
     if (auto back = switch_to(slots_); !back) return pass_on(back.error());
     return true;
+}
+
+Result<bool> Generations::mend() {
+    const auto tries = mend_tries();
+    const auto slots = mend_slots();
+    if (!tries) return tries;
+    if (!slots) return slots;
+    return *tries || *slots;
 }
 
 std::uint64_t Generations::next_number() const {

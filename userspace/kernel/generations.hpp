@@ -65,6 +65,7 @@ private:
     [[nodiscard]] Result<> switch_to(const Slots& next);
     [[nodiscard]] bool is_as_published(std::uint32_t index) const;
     [[nodiscard]] Result<bool> mend_tries() const;
+    [[nodiscard]] Result<bool> mend_slots();
 
     int slots_fd_;
     int tries_fd_;

@@ -37,6 +37,22 @@ std::uint32_t id_at(int tries_fd, std::uint32_t index) {
     return bpf_map_lookup_elem(tries_fd, &index, &id) == 0 ? id : 0;
 }
 
+// Of the first `count` chunks; by one call where all are there.
+std::vector<std::uint32_t> ids_at(int tries_fd, std::uint32_t slot, std::size_t count) {
+    std::vector<std::uint32_t> ids(count);
+    std::vector<std::uint32_t> indexes(count);
+    auto before = index_of(slot, 0) - 1;
+    auto got = static_cast<__u32>(count);
+    LIBBPF_OPTS(bpf_map_batch_opts, options);
+    if (count > 1 &&
+        bpf_map_lookup_batch(tries_fd, index_of(slot, 0) != 0 ? &before : nullptr, &before,
+                             indexes.data(), ids.data(), &got, &options) == 0 &&
+        got == count && indexes.back() == index_of(slot, count - 1))
+        return ids;
+    for (std::size_t n = 0; n < count; ++n) ids[n] = id_at(tries_fd, index_of(slot, n));
+    return ids;
+}
+
 // Entries of the slot from `first` on that still hold chunks of an older trie.
 std::vector<std::uint32_t> left_over(int tries_fd, std::uint32_t slot, std::size_t first) {
     std::vector<std::uint32_t> indexes;
@@ -54,6 +70,9 @@ Result<TrieChunk> make_chunk(const InnerShape& shape, const std::vector<trie_nod
     auto* rest = std::copy(&nodes.data()[begin], &nodes.data()[end], scratch.nodes);
     std::fill(rest, std::end(scratch.nodes), trie_node{});
     auto map = make_frozen("trie_chunk", shape, bytes_of(scratch), "the source trie");
+    if (!map && map.error().errno_value == EMFILE)
+        return fail_errno("cannot hold the source lists open", EMFILE,
+                          "allow more open files: LimitNOFILE= of the unit, ulimit -n");
     if (!map) return pass_on(std::move(map.error()));
     bpf_map_info info{};
     __u32 size = sizeof(info);
@@ -116,7 +135,7 @@ Result<Trie> write_trie(int tries_fd, const InnerShape& shape, std::uint32_t slo
         if (first + kBatch >= chunks)  // what is left over goes along with the last
             for (const auto index : stale) {
                 indexes.push_back(index);
-                maps.push_back(maps.front());
+                maps.push_back(trie.front().map.get());
             }
         if (auto done = point_all(tries_fd, indexes, maps); !done) return pass_on(done.error());
     }
@@ -138,10 +157,10 @@ Result<Trie> read_trie(int tries_fd, std::uint32_t slot) {
 Result<bool> mend_trie(int tries_fd, std::uint32_t slot, const Trie& trie) {
     std::vector<std::uint32_t> indexes;
     std::vector<int> maps;
+    const auto there = ids_at(tries_fd, slot, trie.size());
     for (std::size_t n = 0; n < trie.size(); ++n) {
-        const auto index = index_of(slot, n);
-        if (id_at(tries_fd, index) == trie[n].id) continue;
-        indexes.push_back(index);
+        if (there[n] == trie[n].id) continue;
+        indexes.push_back(index_of(slot, n));
         maps.push_back(trie[n].map.get());
     }
     if (auto done = point_all(tries_fd, indexes, maps); !done) return pass_on(done.error());

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "kernel/read_hash.hpp"
+#include "kernel/read_map.hpp"
 
 namespace portlid::kernel {
 
@@ -48,7 +48,7 @@ struct LessBytes {
 template <class K, class V>
 [[nodiscard]] std::map<K, V, LessBytes> read_all(int map_fd, std::size_t limit) {
     std::map<K, V, LessBytes> all;
-    for (const auto& [key, value] : read_hash<K, V>(map_fd, false)) all.emplace(key, value);
+    for (const auto& [key, value] : read_map<K, V>(map_fd, false)) all.emplace(key, value);
     if (!all.empty()) return all;
     V value{};
     for (const auto& key : map_keys<K>(map_fd, limit))
@@ -56,29 +56,54 @@ template <class K, class V>
     return all;
 }
 
+// Whether anything was there besides `wanted`.
+template <class K, class V>
+[[nodiscard]] Result<bool> delete_others(int map_fd, const std::map<K, V, LessBytes>& present,
+                                         const std::map<K, V, LessBytes>& wanted,
+                                         const std::string& what) {
+    bool any = false;
+    for (const auto& [key, value] : present) {
+        if (wanted.contains(key)) continue;
+        if (const int error = bpf_map_delete_elem(map_fd, &key); error != 0 && error != -ENOENT)
+            return fail_errno("cannot delete from " + what, -error);
+        any = true;
+    }
+    return any;
+}
+
 // Brings a map to exactly `wanted`: additions and changes first, so that nothing that stays is
-// ever missing. Whether anything had to be written. `limit` is the map's own.
+// ever missing, unless what does not belong there takes the room. Whether anything had to be
+// written. `limit` is the map's own.
 template <class K, class V>
 [[nodiscard]] Result<bool> sync_map(int map_fd, const std::map<K, V, LessBytes>& wanted,
                                     std::size_t limit, const std::string& what) {
     const auto present = read_all<K, V>(map_fd, limit);
     bool changed = false;
+    const auto put = [&](const K& key, const V& value) -> Result<int> {
+        int error = bpf_map_update_elem(map_fd, &key, &value, BPF_ANY);
+        if (error != -E2BIG && error != -ENOSPC) return error;
+        if (auto room = delete_others(map_fd, present, wanted, what); !room)
+            return pass_on(room.error());
+        return bpf_map_update_elem(map_fd, &key, &value, BPF_ANY);
+    };
     for (const auto& [key, value] : wanted) {
         if (const auto found = present.find(key); found != present.end() && found->second == value)
             continue;
+        // The list may lack what is there: a read may end early.
+        V now{};
+        if (bpf_map_lookup_elem(map_fd, &key, &now) == 0 && now == value) continue;
         changed = true;
-        if (const int error = bpf_map_update_elem(map_fd, &key, &value, BPF_ANY); error != 0)
-            return fail_errno("cannot write " + what, -error,
-                              error == -E2BIG || error == -ENOSPC
+        const auto error = put(key, value);
+        if (!error) return pass_on(error.error());
+        if (*error != 0)
+            return fail_errno("cannot write " + what, -*error,
+                              *error == -E2BIG || *error == -ENOSPC
                                   ? "the map is full: " + std::to_string(limit) + " entries"
                                   : std::string());
     }
-    for (const auto& [key, value] : present) {
-        if (wanted.contains(key)) continue;
-        bpf_map_delete_elem(map_fd, &key);
-        changed = true;
-    }
-    return changed;
+    const auto others = delete_others(map_fd, present, wanted, what);
+    if (!others) return others;
+    return changed || *others;
 }
 
 }  // namespace portlid::kernel

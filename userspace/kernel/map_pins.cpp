@@ -18,7 +18,9 @@ MapPins::MapPins(const LoadedPrograms& programs, PinDirectory pins)
 
 Result<std::vector<std::string>> MapPins::mend() {
     std::vector<std::string> lost;
-    const auto now = inodes_in(pins_.maps());
+    const auto listed = inodes_in(pins_.maps());
+    if (!listed && listed.error().errno_value != ENOENT) return lost;  // nobody can say
+    const auto now = listed.value_or(std::map<std::string, ino_t>());
     for (const auto& [name, pin] : known_)
         if (const auto found = now.find(name); found == now.end() || found->second != pin.inode)
             lost.push_back(name);

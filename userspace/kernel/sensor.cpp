@@ -17,7 +17,7 @@
 #include "kernel/map_pins.hpp"
 #include "kernel/own_addresses.hpp"
 #include "kernel/pin_directory.hpp"
-#include "kernel/read_hash.hpp"
+#include "kernel/read_map.hpp"
 #include "kernel/rings.hpp"
 #include "kernel/socket_hooks.hpp"
 #include "kernel/syscall_program.hpp"
@@ -315,7 +315,7 @@ std::array<std::uint64_t, HEALTH_SLOTS> Sensor::health() const {
 std::vector<listener_record> Sensor::listeners() const {
     std::vector<listener_record> out;
     for (const auto& [cookie, record] :
-         read_hash<std::uint64_t, listener_record>(impl_->map("listeners"), false))
+         read_map<std::uint64_t, listener_record>(impl_->map("listeners"), false))
         out.push_back(record);
     return out;
 }
@@ -323,7 +323,7 @@ std::vector<listener_record> Sensor::listeners() const {
 std::vector<RecentVerdict> Sensor::take_recent_verdicts() {
     std::vector<RecentVerdict> out;
     for (const auto& [key, state] :
-         read_hash<verdict_key, verdict_state>(impl_->map("recent_verdicts"), true))
+         read_map<verdict_key, verdict_state>(impl_->map("recent_verdicts"), true))
         out.push_back({key, state});
     return out;
 }

@@ -2,7 +2,7 @@
 #include "kernel/uses.hpp"
 
 #include "kernel/pin_directory.hpp"
-#include "kernel/read_hash.hpp"
+#include "kernel/read_map.hpp"
 
 namespace portlid::kernel {
 
@@ -15,7 +15,7 @@ Result<Uses> Uses::open(const std::filesystem::path& bpffs) {
 
 std::vector<RecentUse> Uses::take() {
     std::vector<RecentUse> out;
-    for (const auto& [key, state] : read_hash<verdict_key, use_state>(map_.get(), true))
+    for (const auto& [key, state] : read_map<verdict_key, use_state>(map_.get(), true))
         out.push_back({key, state});
     return out;
 }

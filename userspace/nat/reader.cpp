@@ -78,25 +78,47 @@ void read_table(const Sources& sources, const std::string& family, const std::st
     append(parts.nftables, std::move(read->dnat));
 }
 
-}  // namespace
-
-std::optional<std::uint32_t> ruleset_generation() {
-    const std::unique_ptr<mnl_socket, CloseSocket> socket(
+std::unique_ptr<mnl_socket, CloseSocket> open_netfilter() {
+    std::unique_ptr<mnl_socket, CloseSocket> socket(
         mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC));
-    if (!socket || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) return std::nullopt;
+    if (socket && mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) socket.reset();
+    return socket;
+}
+
+std::optional<std::uint32_t> ask_number(mnl_socket* socket) {
     alignas(nlmsghdr) std::array<char, 4096> buffer{};
     auto* header = mnl_nlmsg_put_header(buffer.data());
     header->nlmsg_type = (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETGEN;
     header->nlmsg_flags = NLM_F_REQUEST;
     auto* body = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)));
     body->version = NFNETLINK_V0;
-    if (mnl_socket_sendto(socket.get(), header, header->nlmsg_len) < 0) return std::nullopt;
-    const auto length = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
-    std::optional<std::uint32_t> generation;
+    if (mnl_socket_sendto(socket, header, header->nlmsg_len) < 0) return std::nullopt;
+    const auto length = mnl_socket_recvfrom(socket, buffer.data(), buffer.size());
+    std::optional<std::uint32_t> number;
     if (length <= 0) return std::nullopt;
-    mnl_cb_run(buffer.data(), static_cast<std::size_t>(length), 0,
-               mnl_socket_get_portid(socket.get()), take_generation, &generation);
-    return generation;
+    mnl_cb_run(buffer.data(), static_cast<std::size_t>(length), 0, mnl_socket_get_portid(socket),
+               take_generation, &number);
+    return number;
+}
+
+}  // namespace
+
+struct RulesetNumber::Socket {
+    std::unique_ptr<mnl_socket, CloseSocket> netlink;
+};
+
+RulesetNumber::RulesetNumber() = default;
+RulesetNumber::~RulesetNumber() = default;
+
+std::optional<std::uint32_t> RulesetNumber::now() {
+    if (!socket_) {
+        auto fresh = open_netfilter();
+        if (!fresh) return std::nullopt;
+        socket_.reset(new Socket{std::move(fresh)});
+    }
+    auto number = ask_number(socket_->netlink.get());
+    if (!number) socket_.reset();  // an answer that comes late must not be taken for the next one
+    return number;
 }
 
 Sources system_sources() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,9 +15,20 @@
 
 namespace portlid::nat {
 
-// The number that the kernel gives the nftables ruleset; another one = something changed. None
-// where there is no nftables.
-[[nodiscard]] std::optional<std::uint32_t> ruleset_generation();
+// Asks the kernel for the number that it gives the nftables ruleset.
+class RulesetNumber {
+public:
+    RulesetNumber();
+    ~RulesetNumber();
+    RulesetNumber(const RulesetNumber&) = delete;
+    RulesetNumber& operator=(const RulesetNumber&) = delete;
+    // Another one = something changed. None where there is no nftables.
+    [[nodiscard]] std::optional<std::uint32_t> now();
+
+private:
+    struct Socket;
+    std::unique_ptr<Socket> socket_;  // none: it is opened by the next question
+};
 
 // The world that a reading asks, so that tests can answer.
 struct Sources {

@@ -28,6 +28,7 @@ struct Watcher::State {
 
     // Of the watcher's thread only.
     Parts parts;
+    RulesetNumber ruleset;
     std::optional<std::uint32_t> generation;
     unsigned looks = 0;
 
@@ -37,7 +38,7 @@ struct Watcher::State {
 };
 
 void Watcher::State::look() {
-    const auto now = ruleset_generation();
+    const auto now = ruleset.now();
     const bool fresh = now && now != generation;
     // Taken before the reading: what changes meanwhile is seen by the next look.
     generation = now;

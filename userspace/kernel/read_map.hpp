@@ -16,7 +16,7 @@ namespace portlid::kernel {
 // Every value, by batches, and with `take` nothing is left behind; what comes and goes meanwhile
 // may be missing. K and V must be the map's own. Arrays come in the order of their indexes.
 template <class K, class V>
-std::vector<std::pair<K, V>> read_hash(int map_fd, bool take) {
+std::vector<std::pair<K, V>> read_map(int map_fd, bool take) {
     constexpr std::size_t kBatch = 1024;
     std::vector<std::pair<K, V>> out;
     std::vector<K> keys(kBatch);
