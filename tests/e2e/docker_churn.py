@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-from bare_cost import LISTENERS, MANY, check_memory
+from bare_cost import LISTENERS, MANY, MB, check_memory, memory
 from harness import bare
 from harness.context import policy
 from harness.inventory import compare_once
@@ -122,6 +122,9 @@ def crowd(lab, sensor):
         with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
             list(pool.map(start, range(CONTAINERS)))
         until("ports lists them all", everything, seconds=30, pause=0.5)
+        # The answer that we asked for is some megabytes, given back within a second or two.
+        until("it has given back what the answer took",
+              lambda: memory(sensor.process.pid)["VmRSS"] <= 40 * MB, seconds=5)
         check_memory(sensor, 25)
     finally:
         lab.end(child)
