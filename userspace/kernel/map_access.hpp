@@ -56,7 +56,7 @@ template <class K, class V>
     return all;
 }
 
-// Whether anything was there besides `wanted`.
+// Deletes what was read and is not wanted; whether there was any.
 template <class K, class V>
 [[nodiscard]] Result<bool> delete_others(int map_fd, const std::map<K, V, LessBytes>& present,
                                          const std::map<K, V, LessBytes>& wanted,

@@ -24,10 +24,6 @@ constexpr std::size_t kOutputBytes = std::size_t{1} << 20U;
 constexpr std::size_t kNamesBytes = 4096;
 constexpr std::array<const char*, 2> kDirectories{"/usr/sbin/", "/sbin/"};
 
-struct CloseSocket {
-    void operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
-};
-
 int take_attribute(const nlattr* attribute, void* context) {
     if (mnl_attr_get_type(attribute) == NFTA_GEN_ID &&
         mnl_attr_get_payload_len(attribute) >= sizeof(std::uint32_t))
@@ -103,20 +99,14 @@ std::optional<std::uint32_t> ask_number(mnl_socket* socket) {
 
 }  // namespace
 
-struct RulesetNumber::Socket {
-    std::unique_ptr<mnl_socket, CloseSocket> netlink;
-};
-
-RulesetNumber::RulesetNumber() = default;
-RulesetNumber::~RulesetNumber() = default;
+void CloseSocket::operator()(mnl_socket* socket) const {
+    mnl_socket_close(socket);
+}
 
 std::optional<std::uint32_t> RulesetNumber::now() {
-    if (!socket_) {
-        auto fresh = open_netfilter();
-        if (!fresh) return std::nullopt;
-        socket_.reset(new Socket{std::move(fresh)});
-    }
-    auto number = ask_number(socket_->netlink.get());
+    if (!socket_) socket_ = open_netfilter();
+    if (!socket_) return std::nullopt;
+    auto number = ask_number(socket_.get());
     if (!number) socket_.reset();  // an answer that comes late must not be taken for the next one
     return number;
 }

@@ -13,21 +13,22 @@
 #include "base/result.hpp"
 #include "nat/rules.hpp"
 
+struct mnl_socket;  // of libmnl
+
 namespace portlid::nat {
+
+struct CloseSocket {
+    void operator()(mnl_socket* socket) const;
+};
 
 // Asks the kernel for the number that it gives the nftables ruleset.
 class RulesetNumber {
 public:
-    RulesetNumber();
-    ~RulesetNumber();
-    RulesetNumber(const RulesetNumber&) = delete;
-    RulesetNumber& operator=(const RulesetNumber&) = delete;
     // Another one = something changed. None where there is no nftables.
     [[nodiscard]] std::optional<std::uint32_t> now();
 
 private:
-    struct Socket;
-    std::unique_ptr<Socket> socket_;  // none: it is opened by the next question
+    std::unique_ptr<mnl_socket, CloseSocket> socket_;  // none: it is opened by the next question
 };
 
 // The world that a reading asks, so that tests can answer.
