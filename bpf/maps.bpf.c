@@ -4,9 +4,9 @@
 // happens when it is full. "host order" unless said otherwise.
 //
 // socket_events   ring of struct socket_event. Writer: sockets.bpf.c. Reader: kernel/rings, every
-//                 ~25 ms. 1 MiB = about 4800 records, 25 ms at 190k binds a second. Full: the
-//                 record is dropped and counted in lost[kind]; `listeners` has the truth all the
-//                 same.
+//                 100 ms while records come. 1 MiB = about 4800 records; a quarter wakes it. Full:
+//                 the record is dropped and counted in lost[kind]; `listeners` has the truth all
+//                 the same.
 // verdict_events  ring of struct verdict_event. Writer: ingress. Reader: kernel/rings. 512 KiB =
 //                 about 5400 records; the event budgets allow 32 a window. Full: dropped, lost[4].
 //                 A ring of its own, so that a scan cannot hide a bind.
@@ -57,7 +57,9 @@
 //                 hits. Reader: ingress, only where table_sizes[bans] is not 0 and the packet would
 //                 otherwise pass. 65536 entries; a longer list belongs into a deny set, which is
 //                 compiled. Full: the ban is refused with an error.
-// table_sizes     key TABLE_*, value u64. Writer: userspace. Reader: ingress. Never full: an array.
+// table_sizes     key TABLE_*, value u64. Writer: userspace. Readers: ingress, and lib/emit.h
+// whether
+//                 the reader of the rings rests. Never full: an array.
 // limits          key set number (low bits of the keyed hash), value struct limit_set under its
 //                 lock. Writer and reader: limits.bpf.c. 4096 sets of 4 = 1.1 MiB: 16384 sources
 //                 within their periods. Full: see lib/limit.h.

@@ -125,7 +125,9 @@ ABI_SIZE(struct ban, 32);
 // Not 0: used_ports knows every flow that conntrack could know of, so a clear bit there answers for
 // both. Written by userspace, which watches the egress of every interface (app/reply_guard).
 #define TABLE_PORTS_ARE_ALL 4u
-#define TABLE_SLOTS 5u
+// Not 0: whoever reads the rings waits to be woken (lib/emit.h). Written by userspace.
+#define TABLE_READER_RESTS 5u
+#define TABLE_SLOTS 6u
 
 // limits: set = keyed hash of (source, condition.key), low bits. A cell is one source's tries.
 #define LIMIT_SETS 4096u

@@ -22,8 +22,9 @@ public:
 
     // In the order of inventory::diff().
     void announce(const std::vector<inventory::ExposureChange>& changes, BootTime now);
-    // Bursts that are over go out; to be called every 100 ms or so.
+    // Bursts that are over go out; to be called every 100 ms or so while any is held.
     void settle(BootTime now);
+    [[nodiscard]] bool holds_bursts() const { return !bursts_.empty(); }
     // What is held goes out: the end of a run.
     void flush();
 

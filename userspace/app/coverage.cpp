@@ -132,6 +132,7 @@ Result<bool> Coverage::write_tables() {
 }
 
 Result<> Coverage::refresh(bool first) {
+    moved_ = true;
     if (auto filled = fill_tables(); !filled) return filled;
     const auto chosen = choose(policies_.model());
     if (first) {

@@ -102,7 +102,9 @@ private:
     std::set<std::string> never_attached_;             // failed at the start
     std::map<std::string, std::string> map_problems_;  // told
     bool tables_written_ = false;                      // as the network was when last looked at
-    unsigned failed_looks_ = 0;                        // at those tables, one after the other
+    bool moved_ = true;                                // interfaces, since the last look
+    unsigned looks_ = 0;
+    unsigned failed_looks_ = 0;  // at those tables, one after the other
     ReplyGuard guard_;
     std::set<std::uint32_t> lost_;  // announced as lost, not yet restored
 };

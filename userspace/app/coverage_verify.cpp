@@ -131,7 +131,9 @@ bool Coverage::mend(const kernel::InterfaceState& state) {
 
 void Coverage::verify() {
     if (sensor_ == nullptr) return;
-    sensor_->verify_links();
+    // The monitor tells of every interface that moves; now and then it is not relied upon.
+    constexpr unsigned kNowAndThen = 8;
+    sensor_->verify_links(std::exchange(moved_, false) || ++looks_ % kNowAndThen == 0);
     verify_sockets();
     verify_map_pins();
     if (options_.sockets_only) return;

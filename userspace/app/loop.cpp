@@ -58,14 +58,20 @@ Result<> Loop::every(std::chrono::milliseconds period, std::function<void()> wor
     });
 }
 
-Result<> Loop::repeat(std::function<std::chrono::milliseconds()> work) {
+Result<Alarm> Loop::alarm(std::function<void()> work) {
     const UniqueFd& timer =
         owned_.emplace_back(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
     if (!timer.valid()) return fail_errno("timerfd", errno);
-    if (auto armed = arm(timer.get(), std::chrono::milliseconds(1), {}); !armed) return armed;
-    return watch(timer.get(), [fd = timer.get(), work = std::move(work)] {
-        if (has_expired(fd)) (void)arm(fd, work(), {});
+    auto watched = watch(timer.get(), [fd = timer.get(), work = std::move(work)] {
+        if (has_expired(fd)) work();
     });
+    if (!watched) return pass_on(watched.error());
+    return Alarm(timer.get());
+}
+
+// The descriptor is there, and the time is one: nothing that could fail.
+void Alarm::in(std::chrono::milliseconds delay) const {
+    (void)arm(timer_, delay, {});
 }
 
 Result<> Loop::on_signals(std::initializer_list<int> signals, std::function<void(int)> handler) {

@@ -11,6 +11,18 @@
 
 namespace portlid::app {
 
+// Set anew, it forgets what it was set to before. Lives as long as its loop.
+class Alarm {
+public:
+    Alarm() = default;  // never goes off
+    void in(std::chrono::milliseconds delay) const;
+
+private:
+    friend class Loop;
+    explicit Alarm(int timer) : timer_(timer) {}
+    int timer_ = -1;
+};
+
 class Loop {
 public:
     [[nodiscard]] static Result<Loop> create();
@@ -19,8 +31,8 @@ public:
     [[nodiscard]] Result<> watch(int fd, std::function<void()> ready);
     // Calls `work` every `period`, on a timer of its own; missed periods are not made up for.
     [[nodiscard]] Result<> every(std::chrono::milliseconds period, std::function<void()> work);
-    // Calls `work` again and again, each time after as long as it said the last time.
-    [[nodiscard]] Result<> repeat(std::function<std::chrono::milliseconds()> work);
+    // Calls `work` once whenever the alarm that is returned was set and its time has come.
+    [[nodiscard]] Result<Alarm> alarm(std::function<void()> work);
     // Takes these signals off the process (all threads started later) and onto the loop.
     [[nodiscard]] Result<> on_signals(std::initializer_list<int> signals,
                                       std::function<void(int)> handler);

@@ -3,8 +3,6 @@
 
 #include <spdlog/spdlog.h>
 
-#include "kernel/ipsec.hpp"
-
 namespace portlid::app {
 
 namespace {
@@ -33,7 +31,7 @@ Result<> ReplyGuard::raise(kernel::Sensor& sensor) {
 }
 
 void ReplyGuard::keep(kernel::Sensor& sensor, bool watched) {
-    const bool may = watched && !kernel::ipsec_in_use();
+    const bool may = watched && !ipsec_.in_use();
     if (!may && (up_ || !asked_)) {
         if (auto said = sensor.say_ports_are_all(false); !said)
             spdlog::error("{}", said.error().message);

@@ -7,6 +7,7 @@
 
 #include <chrono>
 
+#include "kernel/ipsec.hpp"
 #include "kernel/netlink.hpp"
 #include "kernel/sensor.hpp"
 
@@ -20,6 +21,7 @@ public:
 
 private:
     [[nodiscard]] Result<> raise(kernel::Sensor& sensor);
+    kernel::IpsecWatch ipsec_;
     bool up_ = false;
     bool asked_ = false;  // the map says what up_ says
     std::chrono::steady_clock::time_point next_try_{};

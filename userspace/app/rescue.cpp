@@ -26,6 +26,10 @@ bool has_word(const std::filesystem::path& cmdline) {
 Rescue find_rescue(const std::filesystem::path& cmdline, const std::filesystem::path& flag) {
     if (has_word(cmdline))
         return {std::string(kWord) + " is on the kernel command line", "boot without it"};
+    return find_rescue_file(flag);
+}
+
+Rescue find_rescue_file(const std::filesystem::path& flag) {
     std::error_code failed;
     // Not followed: whatever somebody put there in a hurry counts.
     if (!std::filesystem::exists(std::filesystem::symlink_status(flag, failed))) return {};

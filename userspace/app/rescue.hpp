@@ -18,5 +18,7 @@ struct Rescue {
 // that cannot be looked at asks for nothing.
 [[nodiscard]] Rescue find_rescue(const std::filesystem::path& cmdline,
                                  const std::filesystem::path& flag);
+// The same without the command line, which is what it was at the start.
+[[nodiscard]] Rescue find_rescue_file(const std::filesystem::path& flag);
 
 }  // namespace portlid::app

@@ -17,7 +17,7 @@ void Rollout::set_rescue(Rescue rescue) {
 
 void Rollout::look_for_rescue() {
     if (policies_.rescue().asked()) return;
-    const auto found = find_rescue(options_.kernel_cmdline, options_.rescue_file);
+    const auto found = find_rescue_file(options_.rescue_file);
     if (!found.asked()) return;
     const std::string mode_before = policies_.effective_mode();
     set_rescue(found);

@@ -17,6 +17,7 @@
 #include "app/nat_source.hpp"
 #include "app/notify.hpp"
 #include "app/owners.hpp"
+#include "app/ring_watch.hpp"
 #include "app/rollout.hpp"
 #include "app/seed.hpp"
 #include "app/start.hpp"
@@ -30,9 +31,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using LostRecords = std::array<std::uint64_t, EVENT_KIND_SLOTS>;
-constexpr milliseconds kRingPeriod{100};
-constexpr milliseconds kQuietRingPeriod{250};  // a wake-up is most of what an idle sensor costs
-constexpr unsigned kQuietLooks = 10;           // without a record
 constexpr milliseconds kSecond{1000};
 constexpr milliseconds kWindow{10000};
 constexpr milliseconds kHeartbeat{60000};
@@ -57,9 +55,9 @@ struct Running {
     std::optional<Answers> answers;
     std::unique_ptr<control::Server> server;
     std::optional<kernel::NetworkMonitor> monitor;
+    std::optional<RingWatch> rings;
     LostRecords lost{};
     std::string stop_reason = "stopped";
-    unsigned quiet_looks = 0;  // at the rings, one after the other
     bool trim_due = true;
     std::vector<Missing> missing;
 
@@ -68,10 +66,10 @@ struct Running {
 
     [[nodiscard]] Result<> prepare();
     [[nodiscard]] Result<> attach();
+    [[nodiscard]] Result<> watch(Loop& loop);
     [[nodiscard]] Result<> serve(Loop& loop);
     [[nodiscard]] Result<> once();
-    void read_rings();
-    [[nodiscard]] milliseconds look_at_rings();
+    Found read_rings();
     void sweep();
     void sweep_if_lost(const LostRecords& now);
     void every_second();
@@ -140,7 +138,7 @@ Result<> Running::attach() {
     return {};
 }
 
-void Running::read_rings() {
+Found Running::read_rings() {
     const auto received = sensor->poll_rings([this](std::span<const std::byte> bytes) {
         const auto record = event::decode(bytes);
         if (!record) return;  // not ours to guess at; counted by the ring as delivered
@@ -149,21 +147,16 @@ void Running::read_rings() {
         else
             verdicts->record(std::get<event::VerdictRecord>(*record));
     });
-    quiet_looks = received != 0 ? 0 : quiet_looks + 1;
     if (received != 0) sweep_if_lost(sensor->lost_records());
     owners->update();
-    if (observer->settle()) {
-        verdicts->complete();
-        trim_due = true;
-    }
+    const bool joined = observer->settle();
+    if (joined) verdicts->complete();
+    trim_due = trim_due || joined;
     emitter->sinks().pump();
     ledger->pump();
     if (server) server->wake_followers();
-}
-
-milliseconds Running::look_at_rings() {
-    read_rings();
-    return quiet_looks < kQuietLooks ? kRingPeriod : kQuietRingPeriod;
+    if (received != 0) return Found::Records;
+    return joined || observer->holds_bursts() ? Found::Pending : Found::Nothing;
 }
 
 void Running::sweep() {
@@ -229,6 +222,7 @@ Result<> Running::once() {
 Result<> Running::watch_control(Loop& loop) {
     return loop.watch(server->fd(), [this] {
         if (server) server->serve();
+        rings->stir();
     });
 }
 
@@ -248,6 +242,47 @@ void Running::keep_control(Loop& loop) {
     if (auto relocked = lock_runtime(options.runtime_dir)) lock = std::move(*relocked);
     const auto* still = !again ? &again.error() : !watched ? &watched.error() : nullptr;
     if (still == nullptr || !told) say_control_gone(*emitter, still);
+}
+
+// What brings news stirs the rings' reader too, which tells what follows from it.
+Result<> Running::watch(Loop& loop) {
+    const auto stirs = [this](auto work) {
+        return [this, work] {
+            work();
+            rings->stir();
+        };
+    };
+    rings.emplace(*sensor, [this] { return read_rings(); });
+    const auto watchdog = watchdog_period();
+    for (auto& begun :
+         {rings->begin(loop), watch_control(loop), loop.watch(monitor->fd(), stirs([this] {
+                                                                  if (monitor->drain())
+                                                                      network_changed();
+                                                              })),
+          loop.watch(engines->fd(), stirs([this] {
+                         observer->set_engines(engines->drain());
+                         owners->update();
+                         binds->update();
+                     })),
+          loop.watch(nat->fd(), stirs([this] { observer->set_nat(nat->drain()); })),
+          loop.watch(binds->fd(), stirs([this] { binds->cgroups_changed(); })),
+          loop.every(kSecond,
+                     [this, &loop] {
+                         every_second();
+                         keep_control(loop);
+                         rings->glance();
+                     }),
+          loop.every(kWindow,
+                     [this] {
+                         verdicts->close_window();
+                         ledger->note_uses();
+                     }),
+          watchdog ? loop.every(*watchdog, [] { notify_manager("WATCHDOG=1"); }) : Result<>(),
+          loop.every(kHeartbeat, [this] {
+              emitter->heartbeat(hooks_json(sensor->hooks()), attached_interfaces(*coverage));
+          })})
+        if (!begun) return begun;
+    return {};
 }
 
 Result<> Running::serve(Loop& loop) {
@@ -271,51 +306,7 @@ Result<> Running::serve(Loop& loop) {
         binds->update();
     });
     observer->settle();
-    const auto watched = [&]() -> Result<> {
-        if (auto r = watch_control(loop); !r) return r;
-        if (auto r = loop.watch(monitor->fd(),
-                                [this] {
-                                    if (monitor->drain()) network_changed();
-                                });
-            !r)
-            return r;
-        if (auto r = loop.watch(engines->fd(),
-                                [this] {
-                                    observer->set_engines(engines->drain());
-                                    owners->update();
-                                    binds->update();
-                                });
-            !r)
-            return r;
-        if (auto r = loop.watch(nat->fd(), [this] { observer->set_nat(nat->drain()); }); !r)
-            return r;
-        if (auto r = loop.watch(binds->fd(), [this] { binds->cgroups_changed(); }); !r) return r;
-        // Somebody waits for a proof: the kernel wakes us for sockets on owned ports.
-        if (auto r = loop.watch(sensor->ring_fds()[0], [this] { read_rings(); }); !r) return r;
-        if (auto r = loop.repeat([this] { return look_at_rings(); }); !r) return r;
-        if (auto r = loop.every(kSecond,
-                                [&] {
-                                    every_second();
-                                    keep_control(loop);
-                                });
-            !r)
-            return r;
-        if (auto r = loop.every(kWindow,
-                                [this] {
-                                    verdicts->close_window();
-                                    ledger->note_uses();
-                                });
-            !r)
-            return r;
-        if (const auto period = watchdog_period()) {
-            auto r = loop.every(*period, [] { notify_manager("WATCHDOG=1"); });
-            if (!r) return r;
-        }
-        return loop.every(kHeartbeat, [this] {
-            emitter->heartbeat(hooks_json(sensor->hooks()), attached_interfaces(*coverage));
-        });
-    }();
-    if (!watched) return watched;
+    if (auto watched = watch(loop); !watched) return watched;
     // From here on what is big goes back to the system when it is done with.
     ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
     ::mallopt(M_TRIM_THRESHOLD, 128 * 1024);

@@ -63,10 +63,7 @@ Result<Bans> Bans::open(int bans_fd, int sizes_fd, std::size_t room) {
 }
 
 Result<> Bans::write_size(std::uint64_t entries) const {
-    const std::uint32_t which = TABLE_BANS;
-    if (const int error = bpf_map_update_elem(sizes_fd_, &which, &entries, BPF_ANY); error != 0)
-        return fail_errno("cannot write the number of bans", -error);
-    return {};
+    return write_table_size(sizes_fd_, TABLE_BANS, entries, "the number of bans");
 }
 
 std::uint64_t Bans::latest_deadline(const network_key& key) const {

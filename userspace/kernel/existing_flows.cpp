@@ -6,9 +6,7 @@ namespace portlid::kernel {
 namespace {
 
 Result<> write_size(int sizes_fd, std::uint32_t which, std::uint64_t value) {
-    if (const int error = bpf_map_update_elem(sizes_fd, &which, &value, BPF_ANY); error != 0)
-        return fail_errno("cannot write the number of open flows", -error);
-    return {};
+    return write_table_size(sizes_fd, which, value, "the number of open flows");
 }
 
 }  // namespace

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/used_ports.hpp"
 
-#include <bpf/bpf.h>
-
 #include "abi/maps.h"
+#include "kernel/map_access.hpp"
 #include "kernel/syscall_program.hpp"
 
 namespace portlid::kernel {
@@ -18,11 +17,8 @@ Result<> mark_used_ports(int program, const std::set<AnsweredPort>& ports) {
 }
 
 Result<> say_ports_are_all(int table_sizes, bool all) {
-    const std::uint32_t which = TABLE_PORTS_ARE_ALL;
-    const std::uint64_t value = all ? 1 : 0;
-    if (const int error = bpf_map_update_elem(table_sizes, &which, &value, BPF_ANY); error != 0)
-        return fail_errno("cannot write what is known of ports in use", -error);
-    return {};
+    return write_table_size(table_sizes, TABLE_PORTS_ARE_ALL, all ? 1 : 0,
+                            "what is known of ports in use");
 }
 
 }  // namespace portlid::kernel
