@@ -3,24 +3,16 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <memory>
 
 #include "identity/number.hpp"
 
 namespace portlid::identity {
-
-namespace {
-
-struct CloseDirectory {
-    void operator()(DIR* directory) const { ::closedir(directory); }
-};
-
-}  // namespace
 
 ProcDir::ProcDir(const std::filesystem::path& path)
     : fd_(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {}
@@ -50,18 +42,19 @@ std::string ProcDir::link(const char* name) const {
                       : std::string();
 }
 
+// Of every process, so without what opendir(3) adds: it would open the directory a second time.
 std::vector<std::uint32_t> ProcDir::numbers() const {
-    if (!fd_.valid()) return {};
-    // fdopendir takes its descriptor over, hence a second one.
-    UniqueFd own(::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    const std::unique_ptr<DIR, CloseDirectory> directory(own.valid() ? ::fdopendir(own.get())
-                                                                     : nullptr);
-    if (!directory) return {};
-    (void)own.release();
     std::vector<std::uint32_t> found;
-    while (const dirent* entry = ::readdir(directory.get())) {
-        if (const auto number = whole_number<std::uint32_t>(entry->d_name))
-            found.push_back(*number);
+    alignas(dirent64) std::array<char, 8192> entries;  // NOLINT(*-member-init): read into
+    if (!fd_.valid() || ::lseek(fd_.get(), 0, SEEK_SET) != 0) return found;
+    for (ssize_t bytes = 0;
+         (bytes = ::getdents64(fd_.get(), entries.data(), entries.size())) > 0;) {
+        for (ssize_t at = 0; at < bytes;) {
+            const auto* entry = reinterpret_cast<const dirent64*>(entries.data() + at);
+            const auto number = whole_number<std::uint32_t>(entry->d_name);
+            if (number) found.push_back(*number);
+            at += entry->d_reclen;
+        }
     }
     std::sort(found.begin(), found.end());
     return found;

@@ -130,6 +130,13 @@ std::optional<AttachKind> InterfaceHooks::held_kind(const Hooks& hooks) const {
     return std::nullopt;
 }
 
+// Every second, so an XDP program is looked for by netlink only when its interface may have moved.
+bool InterfaceHooks::holds_ingress(const Hooks& hooks, bool moved) const {
+    if (moved || !hooks.xdp.valid()) return held_kind(hooks).has_value();
+    const auto facts = link_facts(hooks.xdp.get());
+    return facts && facts->ifindex == hooks.state.ifindex;
+}
+
 bool InterfaceHooks::egress_holds(const Hooks& hooks) const {
     const auto ifindex = hooks.state.ifindex;
     if (link_holds(hooks.tcx_out, ifindex)) return true;
@@ -176,7 +183,7 @@ bool InterfaceHooks::egress_is_ours(const Hooks& hooks) const {
     return filter && filter->prog_id == ours;
 }
 
-void InterfaceHooks::verify_one(Hooks& hooks) {
+void InterfaceHooks::verify_one(Hooks& hooks, bool moved, bool repinned) {
     auto& state = hooks.state;
     const auto lost = [&state](const char* why) {
         state.attached.reset();
@@ -184,10 +191,11 @@ void InterfaceHooks::verify_one(Hooks& hooks) {
     };
     const bool egress_there = egress_holds(hooks);
     state.egress = egress_there && egress_is_ours(hooks);
-    if (interface_name(state.ifindex).empty()) return lost(kGone);
-    if (!held_kind(hooks)) return lost("somebody detached the ingress program");
+    const bool ingress_there = holds_ingress(hooks, moved);
+    if ((moved || !ingress_there) && interface_name(state.ifindex).empty()) return lost(kGone);
+    if (!ingress_there) return lost("somebody detached the ingress program");
     // What is not pinned, or not ours, does not outlive us or does not do what we think.
-    if (!all_pinned(hooks)) return lost("somebody removed the pin of a link");
+    if (repinned && !all_pinned(hooks)) return lost("somebody removed the pin of a link");
     if (!program_is_ours(hooks))
         return lost(
             "another sensor, or somebody with its rights, put another program in its place");
@@ -200,9 +208,9 @@ void InterfaceHooks::verify_one(Hooks& hooks) {
     if (state.passed_by) state.why = "another tc program runs before ours and may pass it by";
 }
 
-void InterfaceHooks::verify() {
+void InterfaceHooks::verify(bool moved, bool repinned) {
     for (auto& [ifindex, hooks] : interfaces_)
-        if (hooks.state.attached) verify_one(hooks);
+        if (hooks.state.attached) verify_one(hooks, moved, repinned);
 }
 
 void InterfaceHooks::drop_tcx(Hooks& hooks, Direction direction) {

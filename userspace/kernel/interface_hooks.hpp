@@ -34,7 +34,9 @@ public:
 
     InterfaceState attach(const InterfaceRequest& request);
     void detach(std::uint32_t ifindex);
-    void verify();
+    // Without `moved` it is not asked again in which network namespace a known interface is,
+    // without `repinned` not whether links are pinned.
+    void verify(bool moved, bool repinned);
     [[nodiscard]] std::vector<InterfaceState> states() const;
     // Id of the program that the kernel runs on what comes in by `ifindex`; 0 = none of ours.
     [[nodiscard]] std::uint32_t ingress_program(std::uint32_t ifindex) const;
@@ -67,7 +69,8 @@ private:
     [[nodiscard]] static std::uint32_t running_program(const Hooks& hooks);
     [[nodiscard]] bool program_is_ours(const Hooks& hooks) const;
     [[nodiscard]] bool egress_is_ours(const Hooks& hooks) const;
-    void verify_one(Hooks& hooks);
+    void verify_one(Hooks& hooks, bool moved, bool repinned);
+    [[nodiscard]] bool holds_ingress(const Hooks& hooks, bool moved) const;
 
     [[nodiscard]] AttachPlan plan(const Hooks& hooks, const InterfaceRequest& request) const;
     void attach_ingress(Hooks& hooks, const InterfaceRequest& request);

@@ -22,6 +22,10 @@ namespace portlid::kernel {
 // Sum over CPUs of elements 0..count-1 of a per-CPU array of u64; unreadable ones count 0.
 [[nodiscard]] std::vector<std::uint64_t> per_cpu_sums(int map_fd, std::uint32_t count);
 
+// One word of the map table_sizes (TABLE_*); `what` names it in an error.
+[[nodiscard]] Result<> write_table_size(int map_fd, std::uint32_t which, std::uint64_t value,
+                                        const char* what);
+
 // Every key. Entries that come and go meanwhile may be seen or not.
 template <class K>
 [[nodiscard]] std::vector<K> map_keys(int map_fd, std::size_t limit) {

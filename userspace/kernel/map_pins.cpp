@@ -7,7 +7,7 @@
 namespace portlid::kernel {
 
 MapPins::MapPins(const LoadedPrograms& programs, PinDirectory pins)
-    : pins_(std::move(pins)), held_(hold_pins(pins_.root())) {
+    : pins_(std::move(pins)), watch_(pins_.maps()), held_(hold_pins(pins_.root())) {
     const bpf_map* map = nullptr;
     bpf_object__for_each_map(map, programs.object) {
         if (bpf_map__is_internal(map)) continue;
@@ -18,13 +18,15 @@ MapPins::MapPins(const LoadedPrograms& programs, PinDirectory pins)
 
 Result<std::vector<std::string>> MapPins::mend() {
     std::vector<std::string> lost;
+    if (!watch_.changed() && whole_) return lost;
+    whole_ = false;
     const auto listed = inodes_in(pins_.maps());
     if (!listed && listed.error().errno_value != ENOENT) return lost;  // nobody can say
     const auto now = listed.value_or(std::map<std::string, ino_t>());
     for (const auto& [name, pin] : known_)
         if (const auto found = now.find(name); found == now.end() || found->second != pin.inode)
             lost.push_back(name);
-    if (lost.empty()) return lost;
+    if (whole_ = lost.empty(); whole_) return lost;
     // The directories may be gone with them.
     if (auto made = PinDirectory::create(pins_.root()); !made) return pass_on(made.error());
     held_ = hold_pins(pins_.root());

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "kernel/directory_watch.hpp"
 #include "kernel/lifecycle.hpp"
 #include "kernel/pin_directory.hpp"
 
@@ -20,8 +21,9 @@ public:
     // `programs` outlives it; its maps are pinned by now.
     MapPins(const LoadedPrograms& programs, PinDirectory pins);
 
-    // Gives back each name that is gone or leads elsewhere. Which these were, sorted; one look at
-    // the directory when none was. The error says what could not be given back.
+    // Gives back each name that is gone or leads elsewhere. Which these were, sorted; the
+    // directory is read when something in it has changed. The error says what could not be given
+    // back.
     [[nodiscard]] Result<std::vector<std::string>> mend();
 
     // Before the file system that they are in is unmounted.
@@ -33,7 +35,9 @@ private:
         ino_t inode;  // of the pin: another pin of the same map has another one
     };
     PinDirectory pins_;
+    DirectoryWatch watch_;
     UniqueFd held_;
+    bool whole_ = false;  // when it was looked at last
     std::map<std::string, Pin> known_;
 };
 

@@ -2,6 +2,7 @@
 #include "kernel/netlink.hpp"
 
 #include <linux/rtnetlink.h>
+#include <linux/xfrm.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 
@@ -281,12 +282,20 @@ Result<NetworkState> read_network_state() {
 }
 
 Result<NetworkMonitor> NetworkMonitor::open() {
-    UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
+    return open(NETLINK_ROUTE, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
+                                   RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
+}
+
+Result<NetworkMonitor> NetworkMonitor::open_ipsec() {
+    return open(NETLINK_XFRM, XFRMGRP_SA | XFRMGRP_EXPIRE);
+}
+
+Result<NetworkMonitor> NetworkMonitor::open(int protocol, std::uint32_t groups) {
+    UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
     if (!socket.valid()) return fail_errno("open netlink monitor", errno);
     sockaddr_nl address{};
     address.nl_family = AF_NETLINK;
-    address.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE |
-                        RTMGRP_IPV6_ROUTE;
+    address.nl_groups = groups;
     if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
         return fail_errno("bind netlink monitor", errno);
     return NetworkMonitor(std::move(socket));

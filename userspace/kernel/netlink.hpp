@@ -48,11 +48,14 @@ struct NetworkState {
 class NetworkMonitor {
 public:
     [[nodiscard]] static Result<NetworkMonitor> open();
+    // The same for IPsec's security associations. Loads the kernel's module for them.
+    [[nodiscard]] static Result<NetworkMonitor> open_ipsec();
     [[nodiscard]] int fd() const { return socket_.get(); }
     bool drain();  // true when something changed
 
 private:
     explicit NetworkMonitor(UniqueFd socket) : socket_(std::move(socket)) {}
+    [[nodiscard]] static Result<NetworkMonitor> open(int protocol, std::uint32_t groups);
     UniqueFd socket_;
 };
 

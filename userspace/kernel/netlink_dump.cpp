@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/netlink_dump.hpp"
 
+#include <array>
 #include <cerrno>
 #include <ctime>
 #include <memory>
-#include <vector>
 
 namespace portlid::kernel {
 namespace {
 
 constexpr int kAttempts = 5;
-constexpr std::size_t kBufferBytes = 64 * 1024;  // the kernel fills up to 32 KiB a message
+constexpr std::size_t kAnswerBytes = 64 * 1024;  // the kernel fills up to 32 KiB a message
+constexpr std::size_t kRequestBytes = 1024;
 
 struct CloseSocket {
     void operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
@@ -30,7 +31,7 @@ int forward_attribute(const nlattr* attribute, void* context) {
 }
 
 Result<> send_request(mnl_socket* socket, const DumpRequest& request, unsigned sequence) {
-    std::vector<char> buffer(kBufferBytes);
+    std::array<char, kRequestBytes> buffer{};
     nlmsghdr* header = mnl_nlmsg_put_header(buffer.data());
     request(header);
     header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
@@ -41,12 +42,12 @@ Result<> send_request(mnl_socket* socket, const DumpRequest& request, unsigned s
 }
 
 Result<Answer> receive(mnl_socket* socket, const DumpMessage& on_message, unsigned sequence) {
-    std::vector<char> buffer(kBufferBytes);
+    const auto buffer = std::make_unique_for_overwrite<char[]>(kAnswerBytes);
     auto* context = const_cast<DumpMessage*>(&on_message);
     while (true) {
-        const ssize_t length = mnl_socket_recvfrom(socket, buffer.data(), buffer.size());
+        const ssize_t length = mnl_socket_recvfrom(socket, buffer.get(), kAnswerBytes);
         if (length < 0) return fail_errno("receive netlink answer", errno);
-        const int more = mnl_cb_run(buffer.data(), static_cast<std::size_t>(length), sequence,
+        const int more = mnl_cb_run(buffer.get(), static_cast<std::size_t>(length), sequence,
                                     mnl_socket_get_portid(socket), forward, context);
         if (more < 0 && errno == EINTR) return Answer::Interrupted;  // NLM_F_DUMP_INTR
         if (more < 0) return fail_errno("netlink dump", errno);

@@ -45,7 +45,7 @@ Result<bool> write_buckets(int map_fd, const std::set<IpAddress>& addresses) {
         const auto raw = address.to_bytes();
         wanted[own_bucket_of(&raw)].push_back(raw);
     }
-    const auto present = read_map<std::uint32_t, own_bucket>(map_fd, false);
+    const auto present = read_map<std::uint32_t, own_bucket>(map_fd, false, OWN_BUCKETS + 1);
     if (present.size() != OWN_BUCKETS) return fail("cannot read this host's addresses");
     bool changed = false;
     for (const auto& [index, now] : present) {

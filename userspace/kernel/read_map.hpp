@@ -15,12 +15,17 @@ namespace portlid::kernel {
 
 // Every value, by batches, and with `take` nothing is left behind; what comes and goes meanwhile
 // may be missing. K and V must be the map's own. Arrays come in the order of their indexes.
+// `expected` is the first batch: most maps hold little, and are read every second; it grows.
 template <class K, class V>
-std::vector<std::pair<K, V>> read_map(int map_fd, bool take) {
-    constexpr std::size_t kBatch = 1024;
+std::vector<std::pair<K, V>> read_map(int map_fd, bool take, std::size_t expected = 64) {
+    constexpr std::size_t kLargestBatch = 4096;
     std::vector<std::pair<K, V>> out;
-    std::vector<K> keys(kBatch);
-    std::vector<V> values(kBatch);
+    std::vector<K> keys(expected);
+    std::vector<V> values(expected);
+    const auto grow = [&] {
+        keys.resize(keys.size() * 2);
+        values.resize(keys.size());
+    };
     // Of a hash a number, else a key (kernel/bpf/syscall.c, generic_map_lookup_batch).
     std::array<std::byte, std::max(sizeof(K), sizeof(std::uint32_t))> position{};
     void* from = nullptr;
@@ -33,13 +38,13 @@ std::vector<std::pair<K, V>> read_map(int map_fd, bool take) {
                  : bpf_map_lookup_batch(map_fd, from, position.data(), keys.data(), values.data(),
                                         &count, &options);
         if (error == -ENOSPC) {  // one bucket holds more than a batch
-            keys.resize(keys.size() * 2);
-            values.resize(keys.size());
+            grow();
             continue;
         }
         if (error != 0 && error != -ENOENT) return out;
         for (__u32 i = 0; i < count; ++i) out.emplace_back(keys[i], values[i]);
         if (error == -ENOENT) return out;
+        if (keys.size() < kLargestBatch) grow();
         from = position.data();
     }
 }

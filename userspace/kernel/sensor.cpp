@@ -39,6 +39,7 @@ struct Sensor::Impl {
     InterfaceHooks interfaces;
     MapPins map_pins;
     bool found_links;
+    DirectoryWatch link_pins{pins.links()};
 
     [[nodiscard]] static Result<std::unique_ptr<Impl>> assemble(const PinDirectory& pins,
                                                                 Cgroup cgroup, bool sockets_only);
@@ -251,9 +252,10 @@ std::vector<InterfaceState> Sensor::interfaces() const {
     return impl_->interfaces.states();
 }
 
-void Sensor::verify_links() {
-    impl_->interfaces.verify();
-    impl_->sockets.verify();
+void Sensor::verify_links(bool moved) {
+    const bool repinned = impl_->link_pins.changed();
+    impl_->interfaces.verify(moved, repinned);
+    impl_->sockets.verify(repinned);
 }
 
 Result<std::vector<std::string>> Sensor::mend_map_pins() {
@@ -287,6 +289,11 @@ Result<TwinParts> Sensor::twin_parts() const {
 
 std::array<int, 2> Sensor::ring_fds() const {
     return {impl_->socket_ring->fd(), impl_->verdict_ring->fd()};
+}
+
+Result<> Sensor::say_reader_rests(bool rests) {
+    return write_table_size(impl_->map("table_sizes"), TABLE_READER_RESTS, rests ? 1 : 0,
+                            "whether the rings' reader rests");
 }
 
 std::size_t Sensor::poll_rings(const RecordSink& sink) {

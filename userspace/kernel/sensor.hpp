@@ -150,8 +150,9 @@ public:
     // Removes links and pins of an interface (also one that is gone).
     void detach_interface(std::uint32_t ifindex);
     [[nodiscard]] std::vector<InterfaceState> interfaces() const;
-    // The links as the kernel has them now; states of those that somebody detached change.
-    void verify_links();
+    // The links as the kernel has them now; states of those that somebody detached change. `moved`:
+    // interfaces may have come, gone or changed their network namespace since.
+    void verify_links(bool moved = true);
     // Pins of maps that somebody removed or exchanged are put right: their names. The next start
     // would miss what is in them.
     [[nodiscard]] Result<std::vector<std::string>> mend_map_pins();
@@ -167,8 +168,10 @@ public:
     // Delivers ring records in order of arrival; never blocks. Returns how many.
     using RecordSink = std::function<void(std::span<const std::byte>)>;
     std::size_t poll_rings(const RecordSink& sink);
-    // Socket ring, verdict ring: readable when the kernel wants a ring read before the next poll.
+    // Socket ring, verdict ring: readable when the kernel wants a ring read before the next poll;
+    // while the reader rests, that is whenever a record comes to an empty one.
     [[nodiscard]] std::array<int, 2> ring_fds() const;
+    [[nodiscard]] Result<> say_reader_rests(bool rests);
 
     [[nodiscard]] InterfaceCounters counters(std::uint32_t ifindex) const;
     [[nodiscard]] std::array<std::uint64_t, EVENT_KIND_SLOTS> lost_records() const;

@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <set>
 
+#include "base/file.hpp"
+#include "base/text.hpp"
 #include "kernel/netlink_dump.hpp"
 
 namespace portlid::kernel {
@@ -31,12 +33,40 @@ struct Table {
     std::uint32_t states = 0;
 };
 
+// Protocols that hardly anybody uses: listing MPTCP walks the kernel's whole table of connections,
+// in every namespace. True also where it cannot be told.
+struct Rare {
+    bool mptcp = true;
+    bool udplite = true;
+};
+
+// The third column is the number of sockets of this namespace (net/core/sock.c, proto_seq_printf).
+// The kernel adds it up CPU by CPU, so one that moves while it is read may count as none: then its
+// TCP subflow is listed instead, until the next time.
+Rare rare_in_use() {
+    constexpr std::size_t kBytes = 64U << 10U;
+    const auto text = read_file("/proc/thread-self/net/protocols", kBytes);
+    if (!text) return {};
+    Rare in_use{false, false};
+    for (const auto line : split(*text, '\n')) {
+        auto words = split(line, ' ');
+        std::erase(words, "");
+        if (words.size() < 3 || words[2] == "0") continue;
+        in_use.mptcp = in_use.mptcp || words[0].starts_with("MPTCP");
+        in_use.udplite = in_use.udplite || words[0].starts_with("UDPLITE");
+    }
+    return in_use;
+}
+
 std::vector<Table> tables_of(DiagWhat what) {
-    if (what == DiagWhat::Listening)
-        return {{IPPROTO_TCP, bit(TCP_LISTEN)},
-                {kMptcp, bit(TCP_LISTEN)},
-                {IPPROTO_UDP, bit(TCP_CLOSE)},
-                {kUdpLite, bit(TCP_CLOSE)}};
+    if (what == DiagWhat::Listening) {
+        const auto rare = rare_in_use();
+        std::vector<Table> tables{{IPPROTO_TCP, bit(TCP_LISTEN)}};
+        if (rare.mptcp) tables.push_back({kMptcp, bit(TCP_LISTEN)});
+        tables.push_back({IPPROTO_UDP, bit(TCP_CLOSE)});
+        if (rare.udplite) tables.push_back({kUdpLite, bit(TCP_CLOSE)});
+        return tables;
+    }
     // MPTCP's subflows stand in the TCP table.
     return {{IPPROTO_TCP, kTcpConnected},
             {IPPROTO_UDP, bit(TCP_ESTABLISHED)},

@@ -106,7 +106,7 @@ void SocketHooks::attach_optional(const LoadedPrograms& programs) {
 }
 
 Result<> SocketHooks::attach(const LoadedPrograms& programs, const Cgroup& cgroup) {
-    verify();
+    verify(true);
     attach_base(programs, cgroup);
     attach_optional(programs);
     const auto attached = [](const Hook& one) { return one.state.state == kAttached; };
@@ -116,17 +116,18 @@ Result<> SocketHooks::attach(const LoadedPrograms& programs, const Cgroup& cgrou
 }
 
 // "" = nothing.
-const char* SocketHooks::wrong_with(const Hook& hook) const {
+const char* SocketHooks::wrong_with(const Hook& hook, bool repinned) const {
     const auto facts = link_facts(hook.link.get());
     if (!facts || (hook.on_cgroup && facts->cgroup_id == 0)) return "somebody detached it";
     if (facts->prog_id != hook.program) return "somebody put another program in its place";
-    return is_pinned(links_ / hook.state.name) ? "" : "somebody removed its pin";
+    const bool pinned = !repinned || is_pinned(links_ / hook.state.name);
+    return pinned ? "" : "somebody removed its pin";
 }
 
-void SocketHooks::verify() {
+void SocketHooks::verify(bool repinned) {
     for (auto& one : hooks_) {
         if (one.state.state != kAttached) continue;
-        const std::string wrong = wrong_with(one);
+        const std::string wrong = wrong_with(one, repinned);
         if (wrong.empty()) continue;
         one.state.state = kFailed;
         one.state.why = wrong;

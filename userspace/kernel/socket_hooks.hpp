@@ -20,7 +20,7 @@ public:
     // An error only when not one of the hooks that everything rests on is in place.
     [[nodiscard]] Result<> attach(const LoadedPrograms& programs, const Cgroup& cgroup);
     // States of hooks that somebody detached, or whose program somebody replaced, become "failed".
-    void verify();
+    void verify(bool repinned);
     [[nodiscard]] std::vector<HookState> states() const;
     void detach();
 
@@ -32,7 +32,7 @@ private:
         std::uint32_t program = 0;  // id of ours: root may put another one into the link
     };
     [[nodiscard]] Hook& hook(const char* name);
-    [[nodiscard]] const char* wrong_with(const Hook& hook) const;
+    [[nodiscard]] const char* wrong_with(const Hook& hook, bool repinned) const;
     [[nodiscard]] Result<> attach_cgroup(Hook& hook, const bpf_program* program,
                                          const Cgroup& cgroup);
     [[nodiscard]] Result<> attach_tracing(Hook& hook, int prog_fd);
