@@ -16,7 +16,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kGather{250};  // so that a busy second is a few transactions
 constexpr milliseconds kFirstPause{500};
 constexpr milliseconds kLongestPause{15'000};
-constexpr milliseconds kHouse{30'000};
+constexpr milliseconds kHouse{30'000};        // while something is written,
+constexpr milliseconds kQuietHouse{600'000};  // and where only time passes
 constexpr milliseconds kLastWords{5'000};
 constexpr std::size_t kFlowBytes = 512;           // about what one takes in memory
 constexpr std::size_t kBatchBytes = 256U << 10U;  // of one transaction: fits the smallest file
@@ -113,7 +114,7 @@ void History::work() {
     while (true) {
         std::unique_lock lock(mutex_);
         const bool stuck = !batch_.empty();
-        const auto wait = stuck || !store_ ? pause_ : kHouse;
+        const Clock::duration wait = stuck || !store_ ? pause_ : next_house_ - Clock::now();
         changed_.wait_for(lock, wait,
                           [&] { return stop_ || (!stuck && store_ && !queue_.empty()); });
         if (!stop_ && !stuck && !hurry_ && queue_bytes_ < kBatchBytes)
@@ -160,6 +161,7 @@ void History::write_some() {
     if (auto done = write(batch_); !done) return went_down(done.error());
     came_up();
     if (!batch_.monitored.empty()) look();
+    next_house_ = std::min(next_house_, Clock::now() + kHouse);
     const auto records = batch_.records();
     batch_ = {};
     {
@@ -238,7 +240,7 @@ void History::came_up() {
 // Age counts from what was last written before, plus the time since: a clock that jumps ahead does
 // not empty the history, and one that falls back only keeps it longer.
 void History::keep_house() {
-    next_house_ = Clock::now() + kHouse;
+    next_house_ = Clock::now() + kQuietHouse;
     auto reference = wall_now();
     if (newest_at_open_) {
         const auto lived =

@@ -5,8 +5,10 @@
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <iterator>
 #include <memory>
 #include <set>
@@ -74,10 +76,10 @@ void read_table(const Sources& sources, const std::string& family, const std::st
     append(parts.nftables, std::move(read->dnat));
 }
 
-std::unique_ptr<mnl_socket, CloseSocket> open_netfilter() {
+std::unique_ptr<mnl_socket, CloseSocket> open_netfilter(unsigned groups) {
     std::unique_ptr<mnl_socket, CloseSocket> socket(
         mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC));
-    if (socket && mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) socket.reset();
+    if (socket && mnl_socket_bind(socket.get(), groups, MNL_SOCKET_AUTOPID) < 0) socket.reset();
     return socket;
 }
 
@@ -104,11 +106,28 @@ void CloseSocket::operator()(mnl_socket* socket) const {
 }
 
 std::optional<std::uint32_t> RulesetNumber::now() {
-    if (!socket_) socket_ = open_netfilter();
+    if (!socket_) socket_ = open_netfilter(0);
     if (!socket_) return std::nullopt;
     auto number = ask_number(socket_.get());
     if (!number) socket_.reset();  // an answer that comes late must not be taken for the next one
     return number;
+}
+
+std::optional<RulesetChanges> RulesetChanges::open() {
+    auto socket = open_netfilter(1U << (NFNLGRP_NFTABLES - 1U));
+    if (!socket) return std::nullopt;
+    return RulesetChanges(std::move(socket));
+}
+
+int RulesetChanges::fd() const {
+    return mnl_socket_get_fd(socket_.get());
+}
+
+// Only that something came matters; an overrun (ENOBUFS) is one message among others.
+void RulesetChanges::drain() {
+    char byte = 0;
+    while (::recv(fd(), &byte, 1, MSG_DONTWAIT) >= 0 || errno == ENOBUFS || errno == EINTR) {
+    }
 }
 
 Sources system_sources() {

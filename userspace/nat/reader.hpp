@@ -31,6 +31,20 @@ private:
     std::unique_ptr<mnl_socket, CloseSocket> socket_;  // none: it is opened by the next question
 };
 
+// Says when the nftables ruleset changes (one message an object, at the end of a transaction).
+class RulesetChanges {
+public:
+    // None where the kernel does not tell us.
+    [[nodiscard]] static std::optional<RulesetChanges> open();
+    [[nodiscard]] int fd() const;  // readable = something changed
+    void drain();
+
+private:
+    explicit RulesetChanges(std::unique_ptr<mnl_socket, CloseSocket> socket)
+        : socket_(std::move(socket)) {}
+    std::unique_ptr<mnl_socket, CloseSocket> socket_;
+};
+
 // The world that a reading asks, so that tests can answer.
 struct Sources {
     // Output of one of the programs below, by name and arguments.

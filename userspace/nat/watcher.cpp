@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nat/watcher.hpp"
 
-#include <condition_variable>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <mutex>
 #include <thread>
+
+#include "base/unique_fd.hpp"
 
 namespace portlid::nat {
 
@@ -12,8 +19,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kLook = 500ms;          // at the ruleset's generation
-constexpr unsigned kLegacyEvery = 10;  // looks: the legacy backend tells of no change
+using Clock = std::chrono::steady_clock;
+constexpr auto kLook = 500ms;  // at the ruleset's generation, at most that often
+constexpr auto kLegacy = 5s;   // at the legacy backend, which tells of no change
 
 }  // namespace
 
@@ -21,20 +29,21 @@ struct Watcher::State {
     Sources sources;
     std::function<void()> on_change;
     mutable std::mutex mutex;
-    std::condition_variable wake;
-    bool stopping = false;               // guarded by mutex
-    std::shared_ptr<const Rules> rules;  // guarded by mutex
+    UniqueFd stop{::eventfd(0, EFD_CLOEXEC)};  // readable: the thread is to end
+    std::shared_ptr<const Rules> rules;        // guarded by mutex
     std::thread thread;
 
     // Of the watcher's thread only.
     Parts parts;
     RulesetNumber ruleset;
+    std::optional<RulesetChanges> changes;  // none: the generation is asked for again and again
     std::optional<std::uint32_t> generation;
-    unsigned looks = 0;
+    Clock::time_point next_legacy;
 
     void run();
     void look();
     void publish();
+    [[nodiscard]] bool wait(bool for_changes, Clock::duration longest) const;
 };
 
 void Watcher::State::look() {
@@ -43,8 +52,11 @@ void Watcher::State::look() {
     // Taken before the reading: what changes meanwhile is seen by the next look.
     generation = now;
     if (fresh) read_nftables(sources, parts);
-    const bool legacy = looks++ % kLegacyEvery == 0;
-    if (legacy) read_legacy(sources, parts);
+    const bool legacy = Clock::now() >= next_legacy;
+    if (legacy) {
+        read_legacy(sources, parts);
+        next_legacy = Clock::now() + kLegacy;
+    }
     if (fresh || legacy) publish();
 }
 
@@ -64,13 +76,24 @@ void Watcher::State::publish() {
     if (on_change) on_change();
 }
 
+// False: to stop.
+bool Watcher::State::wait(bool for_changes, Clock::duration longest) const {
+    using std::chrono::duration_cast;
+    std::array<pollfd, 2> fds{pollfd{stop.get(), POLLIN, 0},
+                              pollfd{for_changes && changes ? changes->fd() : -1, POLLIN, 0}};
+    const auto ms = duration_cast<std::chrono::milliseconds>(std::max(longest, Clock::duration{}));
+    (void)::poll(fds.data(), fds.size(), static_cast<int>(ms.count()) + 1);
+    return fds[0].revents == 0;
+}
+
 void Watcher::State::run() {
-    std::unique_lock lock(mutex);
-    while (!stopping) {
-        lock.unlock();
+    changes = RulesetChanges::open();
+    for (bool on = true; on;) {
+        if (changes) changes->drain();
+        const auto looked = Clock::now();
         look();
-        lock.lock();
-        wake.wait_for(lock, kLook, [this] { return stopping; });
+        on = wait(true, changes ? next_legacy - Clock::now() : kLook) &&
+             wait(false, looked + kLook - Clock::now());
     }
 }
 
@@ -89,11 +112,8 @@ Watcher::Watcher(Sources sources, std::function<void()> on_change)
 }
 
 Watcher::~Watcher() {
-    {
-        const std::lock_guard lock(state_->mutex);
-        state_->stopping = true;
-    }
-    state_->wake.notify_all();
+    const std::uint64_t now = 1;
+    (void)!::write(state_->stop.get(), &now, sizeof(now));
     state_->thread.join();
 }
 

@@ -68,6 +68,7 @@ public:
             outlet.sink->pump();
             note_loss(outlet);
         }
+        keeper_->look();
     }
 
     void reopen() override {

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -109,6 +110,12 @@ Result<> KeptPage::adopt() {
     return {};
 }
 
+bool KeptPage::changed() {
+    if (live_.empty()) return false;
+    const std::unique_lock lock(copying_now_, std::try_to_lock);
+    return lock.owns_lock() && std::memcmp(data_, copied_, bytes_) != 0;
+}
+
 // The page changes meanwhile: two looks that agree are a moment of it.
 bool KeptPage::copy() {
     if (live_.empty()) return true;
@@ -180,23 +187,36 @@ void PageKeeper::remove(const std::string& path) {
         std::filesystem::remove(live_ / std::filesystem::path(path).filename(), ignored);
 }
 
-void PageKeeper::copy_all() {
+std::vector<std::shared_ptr<KeptPage>> PageKeeper::open_pages() {
     std::vector<std::shared_ptr<KeptPage>> open;
+    const std::lock_guard lock(mutex_);
+    std::erase_if(pages_, [](const auto& page) { return page.expired(); });
+    for (const auto& page : pages_)
+        if (auto held = page.lock()) open.push_back(std::move(held));
+    return open;
+}
+
+void PageKeeper::look() {
+    if (!thread_.joinable()) return;
+    const auto pages = open_pages();
+    if (std::none_of(pages.begin(), pages.end(), [](const auto& page) { return page->changed(); }))
+        return;
     {
         const std::lock_guard lock(mutex_);
-        std::erase_if(pages_, [](const auto& page) { return page.expired(); });
-        for (const auto& page : pages_)
-            if (auto held = page.lock()) open.push_back(std::move(held));
+        changed_ = true;
     }
-    for (const auto& page : open) page->copy();
+    wake_.notify_one();
 }
 
 void PageKeeper::run() {
     std::unique_lock lock(mutex_);
-    while (!wake_.wait_for(lock, kCopyEvery, [this] { return stop_; })) {
+    while (!stop_) {
+        wake_.wait(lock, [this] { return stop_ || changed_; });
+        changed_ = false;
         lock.unlock();
-        copy_all();
+        for (const auto& page : open_pages()) page->copy();
         lock.lock();
+        wake_.wait_for(lock, kCopyEvery, [this] { return stop_; });
     }
 }
 

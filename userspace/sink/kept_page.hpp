@@ -26,6 +26,8 @@ public:
 
     // `bytes` bytes, zero when the file is new. Whoever made the page says what they mean.
     [[nodiscard]] void* data() const { return data_; }
+    // Since it was copied; false while it is being copied.
+    [[nodiscard]] bool changed();
     // To where it is kept; whether it stands there. May wait for the disk; a disk that fails gets
     // it the next time.
     bool copy();
@@ -63,18 +65,21 @@ public:
     // another process has it.
     [[nodiscard]] Result<std::shared_ptr<KeptPage>> open(const std::string& path, std::size_t bytes,
                                                          bool only_one = false);
+    // To be called when pages may have changed, and every second: they are copied within a second.
+    void look();
     // One that is not open.
     void remove(const std::string& path);
 
 private:
     [[nodiscard]] bool map(KeptPage& page, const std::filesystem::path& name) const;
     void run();
-    void copy_all();
+    [[nodiscard]] std::vector<std::shared_ptr<KeptPage>> open_pages();
 
     const std::filesystem::path live_;
     std::mutex mutex_;
     std::condition_variable wake_;
     bool stop_ = false;
+    bool changed_ = false;
     std::vector<std::weak_ptr<KeptPage>> pages_;
     std::thread thread_;
 };
