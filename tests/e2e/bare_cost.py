@@ -19,7 +19,8 @@ from harness.portlid import Portlid
 from harness.wait import until
 
 IDLE_SECONDS = int(os.environ.get("PORTLID_E2E_IDLE_SECONDS", "20"))
-IDLE_WINDOWS = 3
+IDLE_WINDOWS = 6
+IDLE_SHARE = 0.005
 MB = 1 << 20
 LISTENERS = 10_000
 MANY = """
@@ -50,16 +51,17 @@ def map_bytes(pid):
 
 
 def idle_cpu(sensor):
-    """The best of three windows, each longer than what the sensor does rarest (a sweep in 15 s): the same instructions
-    take twice as long while somebody else has the machine's other thread."""
+    """One window of a few, each longer than what the sensor does rarest (a sweep in 15 s): the same
+    instructions take three times as long while somebody else has the machine's other thread, and
+    nothing makes them take less."""
     shares = []
-    for _ in range(IDLE_WINDOWS):
+    while len(shares) < IDLE_WINDOWS and min(shares, default=1) >= IDLE_SHARE:
         before = sensor.cpu_seconds()
         time.sleep(IDLE_SECONDS)  # the measure itself: nothing to wait for
         shares.append((sensor.cpu_seconds() - before) / IDLE_SECONDS)
     said = ", ".join(f"{share:.3%}" for share in shares)
     print(f"      idle CPU {said} of a core over {IDLE_SECONDS} s each")
-    assert min(shares) < 0.005, said
+    assert min(shares) < IDLE_SHARE, said
 
 
 def check_memory(sensor, anon_limit_mb):

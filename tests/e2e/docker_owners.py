@@ -272,6 +272,9 @@ class Rows:
         podman = Podman(self.lab)
         podman.import_image()
         podman.serve()
+        until("the sensor talks to podman", lambda: any(
+            "podman" in e["endpoint"] and e["reachable"] for e in self.sensor.get("status")["engines"]),
+              seconds=15)
         identity = podman.container("pod-web", "-p", "8061:80", "-p", "8062:80")
         self.host.opens(8061)
         for port in (8061, 8062):
