@@ -45,12 +45,13 @@ static __always_inline int reader_rests(void) {
 // While records come the reader polls several times a second; waking it for each would cost more
 // than all the rest (an IPI, ~3 us). Only a ring that is a quarter full wakes it early, and so does
 // each further quarter: by the few records that begin it, since several CPUs may step over one at
-// once. A reader that rests is woken by the first few records.
+// once. A reader that rests is woken until it says that it does not, or is not there to say it.
 #define WAKE_BAND_BYTES 1024u
 static __always_inline void event_submit(void* ring, __u32 ring_bytes, void* record) {
     __u64 waiting_bytes = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
     __u64 quarter_bytes = ring_bytes / 4;
-    int wakes = (waiting_bytes & (quarter_bytes - 1)) < WAKE_BAND_BYTES &&
-                (waiting_bytes >= quarter_bytes || reader_rests());
+    int wakes = waiting_bytes < quarter_bytes
+                    ? reader_rests()
+                    : (waiting_bytes & (quarter_bytes - 1)) < WAKE_BAND_BYTES;
     bpf_ringbuf_submit(record, wakes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }

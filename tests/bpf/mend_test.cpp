@@ -62,6 +62,26 @@ TEST_F(MendTest, SourceListsThatWereExchangedArePutBackAlsoByTheNextRun) {
     expect_mended_once();
 }
 
+TEST_F(MendTest, PinsThatAreGoneAreGivenBackOnce) {
+    load();
+    EXPECT_TRUE(sensor_->mend_map_pins()->empty());
+    ASSERT_EQ(::unlink((pins() / "maps/bans").c_str()), 0);
+    EXPECT_EQ(*sensor_->mend_map_pins(), std::vector<std::string>{"bans"});
+    EXPECT_TRUE(sensor_->mend_map_pins()->empty());
+    EXPECT_TRUE(std::filesystem::exists(pins() / "maps/bans"));
+}
+
+TEST_F(MendTest, PinsAreGivenBackAlsoWhenADirectoryAboveThemWasMoved) {
+    load();
+    EXPECT_TRUE(sensor_->mend_map_pins()->empty());
+    const auto elsewhere = pins().parent_path() / "elsewhere";
+    std::filesystem::rename(pins(), elsewhere);
+    EXPECT_GT(sensor_->mend_map_pins()->size(), 20U);
+    EXPECT_TRUE(sensor_->mend_map_pins()->empty());
+    EXPECT_TRUE(std::filesystem::exists(pins() / "maps/bans"));
+    std::filesystem::remove_all(elsewhere);
+}
+
 TEST_F(MendTest, TablesThatAreAsWrittenAreNotWrittenAgain) {
     load();
     const std::set<IpAddress> own{*IpAddress::parse("192.0.2.1"), *IpAddress::parse("2001:db8::1")};

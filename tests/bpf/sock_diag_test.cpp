@@ -78,6 +78,17 @@ TEST_F(SockDiagTest, CountsAnMptcpServerOnce) {
     EXPECT_EQ(all[0].local_port.value, 8080);
 }
 
+TEST_F(SockDiagTest, ListsUdpLiteOfBothFamilies) {
+    const auto four = open_socket(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE);
+    if (!four.valid()) GTEST_SKIP() << "this kernel has no UDP-Lite";
+    ASSERT_EQ(bind_to(four, "127.0.0.1", 8080), 0);
+    ASSERT_EQ(dump(DiagWhat::Listening).size(), 1U);
+    EXPECT_EQ(dump(DiagWhat::Listening)[0].cookie, cookie_of(four));
+    const auto six = open_socket(AF_INET6, SOCK_DGRAM, IPPROTO_UDPLITE);
+    ASSERT_EQ(bind_to(six, "::1", 8081), 0);
+    EXPECT_EQ(dump(DiagWhat::Listening).size(), 2U);
+}
+
 TEST_F(SockDiagTest, GivesThePortOfAListenWithoutBind) {
     const auto socket = open_socket(AF_INET, SOCK_STREAM);
     ASSERT_EQ(::listen(socket.get(), 1), 0);

@@ -132,7 +132,7 @@ bool Coverage::mend(const kernel::InterfaceState& state) {
 void Coverage::verify() {
     if (sensor_ == nullptr) return;
     // The monitor tells of every interface that moves; now and then it is not relied upon.
-    constexpr unsigned kNowAndThen = 8;
+    constexpr unsigned kNowAndThen = 30;
     sensor_->verify_links(std::exchange(moved_, false) || ++looks_ % kNowAndThen == 0);
     verify_sockets();
     verify_map_pins();

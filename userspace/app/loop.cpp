@@ -39,9 +39,17 @@ Result<Loop> Loop::create() {
 }
 
 Result<> Loop::watch(int fd, std::function<void()> ready) {
+    return add(fd, EPOLLIN, std::move(ready));
+}
+
+Result<> Loop::watch_edges(int fd, std::function<void()> ready) {
+    return add(fd, EPOLLIN | EPOLLET, std::move(ready));
+}
+
+Result<> Loop::add(int fd, std::uint32_t events, std::function<void()> ready) {
     handlers_.push_back(std::move(ready));
     epoll_event event{};
-    event.events = EPOLLIN;
+    event.events = events;
     event.data.ptr = &handlers_.back();
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
         return fail_errno("epoll_ctl", errno);

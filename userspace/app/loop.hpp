@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <list>
 
@@ -29,6 +30,8 @@ public:
 
     // Calls `ready` whenever `fd` (not owned) is readable.
     [[nodiscard]] Result<> watch(int fd, std::function<void()> ready);
+    // The same, but once each time that it becomes readable: for those who take all there is.
+    [[nodiscard]] Result<> watch_edges(int fd, std::function<void()> ready);
     // Calls `work` every `period`, on a timer of its own; missed periods are not made up for.
     [[nodiscard]] Result<> every(std::chrono::milliseconds period, std::function<void()> work);
     // Calls `work` once whenever the alarm that is returned was set and its time has come.
@@ -42,6 +45,7 @@ public:
 
 private:
     explicit Loop(UniqueFd epoll) : epoll_(std::move(epoll)) {}
+    [[nodiscard]] Result<> add(int fd, std::uint32_t events, std::function<void()> ready);
     UniqueFd epoll_;
     std::list<UniqueFd> owned_;                  // timers, the signal descriptor
     std::list<std::function<void()>> handlers_;  // stable addresses: epoll data points at them

@@ -39,8 +39,8 @@ public:
     // Joins again when something changed, and reports exposure.* for the difference. The first
     // call reports what was there before the sensor. True when it joined again.
     bool settle();
-    // A burst of changes is not over: settle() is to be called again soon.
-    [[nodiscard]] bool holds_bursts() const { return announcer_.holds_bursts(); }
+    // A join was put off, or a burst of changes is not over: settle() is to be called again soon.
+    [[nodiscard]] bool owes_news() const { return stale_ || announcer_.holds_bursts(); }
     // What of that is still held goes out: the end of a run.
     void finish() { announcer_.flush(); }
 

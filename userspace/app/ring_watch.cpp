@@ -20,7 +20,7 @@ Result<> RingWatch::begin(Loop& loop) {
     if (!alarm) return pass_on(alarm.error());
     alarm_ = *alarm;
     for (const int ring : sensor_.ring_fds())
-        if (auto watched = loop.watch(ring, [this] { look(); }); !watched) return watched;
+        if (auto watched = loop.watch_edges(ring, [this] { look(); }); !watched) return watched;
     // An earlier run may have been resting when it ended.
     rests_ = true;
     say_rests(false);
@@ -48,21 +48,14 @@ void RingWatch::say_rests(bool rests) {
         rests_ = rests;
 }
 
+// The kernel is told one look before it counts: a program that had not read it yet has submitted
+// its record by then.
 void RingWatch::look() {
     const auto found = read_();
-    if (found == Found::Records) say_rests(false);
     quiet_ = found == Found::Nothing ? quiet_ + 1 : 0;
-    if (quiet_ < kQuietLooks)
-        arm();
-    else
-        rest();
-}
-
-void RingWatch::rest() {
-    if (armed_) return;
-    say_rests(true);
-    // What came before the kernel knew has woken nobody.
-    if (!rests_ || read_() != Found::Nothing) stir();
+    const bool rested = rests_;
+    if (found == Found::Records || quiet_ + 1 >= kQuietLooks) say_rests(found != Found::Records);
+    if (quiet_ < kQuietLooks || !rested) arm();
 }
 
 void RingWatch::glance() {

@@ -26,10 +26,11 @@ public:
     void stir();
     // Also when nobody woke us: to be called every second.
     void glance();
+    // Nobody is to be woken any more.
+    void end() { say_rests(false); }
 
 private:
     void look();
-    void rest();
     void say_rests(bool rests);
     void arm();
 

@@ -66,7 +66,8 @@ struct Running {
 
     [[nodiscard]] Result<> prepare();
     [[nodiscard]] Result<> attach();
-    [[nodiscard]] Result<> watch(Loop& loop);
+    [[nodiscard]] Result<> watch_sources(Loop& loop);
+    [[nodiscard]] Result<> watch_time(Loop& loop);
     [[nodiscard]] Result<> serve(Loop& loop);
     [[nodiscard]] Result<> once();
     Found read_rings();
@@ -147,6 +148,7 @@ Found Running::read_rings() {
         else
             verdicts->record(std::get<event::VerdictRecord>(*record));
     });
+    // A record is lost to a full ring, so never without others that are not.
     if (received != 0) sweep_if_lost(sensor->lost_records());
     owners->update();
     const bool joined = observer->settle();
@@ -156,7 +158,7 @@ Found Running::read_rings() {
     ledger->pump();
     if (server) server->wake_followers();
     if (received != 0) return Found::Records;
-    return joined || observer->holds_bursts() ? Found::Pending : Found::Nothing;
+    return joined || observer->owes_news() ? Found::Pending : Found::Nothing;
 }
 
 void Running::sweep() {
@@ -173,9 +175,7 @@ void Running::sweep_if_lost(const LostRecords& now) {
 }
 
 void Running::every_second() {
-    const auto now = sensor->lost_records();
-    emitter->report_gaps(now);
-    sweep_if_lost(now);
+    emitter->report_gaps(lost);
     // Also for a port chosen after listen(), a descriptor given away: told within a second.
     if (observer->wants_sweep()) sweep();
     rollout->tick();
@@ -190,10 +190,7 @@ void Running::every_second() {
 
 void Running::network_changed() {
     if (auto refreshed = coverage->refresh(); !refreshed)
-        emitter->emit(
-            event::Kind::SensorDegraded,
-            event::sensor_degraded_body(emitter->origin(), "network", refreshed.error().message,
-                                        refreshed.error().hint));
+        say_network_problem(*emitter, refreshed.error());
     observer->invalidate();
 }
 
@@ -206,6 +203,7 @@ void Running::reload() {
     else
         spdlog::info("policy {} in force, generation {}", options.policy.string(),
                      policies.generation());
+    if (rings) rings->stir();
 }
 
 Result<> Running::once() {
@@ -221,8 +219,9 @@ Result<> Running::once() {
 // It may be gone by the time that an event of it is handled.
 Result<> Running::watch_control(Loop& loop) {
     return loop.watch(server->fd(), [this] {
+        const auto before = emitter->sinks().emitted();
         if (server) server->serve();
-        rings->stir();
+        if (emitter->sinks().emitted() != before) rings->stir();
     });
 }
 
@@ -245,42 +244,47 @@ void Running::keep_control(Loop& loop) {
 }
 
 // What brings news stirs the rings' reader too, which tells what follows from it.
-Result<> Running::watch(Loop& loop) {
-    const auto stirs = [this](auto work) {
-        return [this, work] {
+Result<> Running::watch_sources(Loop& loop) {
+    const auto stirs = [this, &loop](int fd, auto work) {
+        return loop.watch(fd, [this, work] {
             work();
             rings->stir();
-        };
+        });
     };
-    rings.emplace(*sensor, [this] { return read_rings(); });
+    const auto engines_changed = [this] {
+        observer->set_engines(engines->drain());
+        owners->update();
+        binds->update();
+    };
+    const auto links_changed = [this] {
+        if (monitor->drain()) network_changed();
+    };
+    for (const auto& begun : {watch_control(loop), stirs(monitor->fd(), links_changed),
+                              stirs(engines->fd(), engines_changed),
+                              stirs(nat->fd(), [this] { observer->set_nat(nat->drain()); }),
+                              stirs(binds->fd(), [this] { binds->cgroups_changed(); })})
+        if (!begun) return begun;
+    return {};
+}
+
+Result<> Running::watch_time(Loop& loop) {
+    const auto second = [this, &loop] {
+        every_second();
+        keep_control(loop);
+        rings->glance();
+    };
+    const auto window = [this] {
+        verdicts->close_window();
+        ledger->note_uses();
+    };
+    const auto heartbeat = [this] {
+        emitter->heartbeat(hooks_json(sensor->hooks()), attached_interfaces(*coverage));
+    };
+    const auto alive = [] { notify_manager("WATCHDOG=1"); };
     const auto watchdog = watchdog_period();
-    for (auto& begun :
-         {rings->begin(loop), watch_control(loop), loop.watch(monitor->fd(), stirs([this] {
-                                                                  if (monitor->drain())
-                                                                      network_changed();
-                                                              })),
-          loop.watch(engines->fd(), stirs([this] {
-                         observer->set_engines(engines->drain());
-                         owners->update();
-                         binds->update();
-                     })),
-          loop.watch(nat->fd(), stirs([this] { observer->set_nat(nat->drain()); })),
-          loop.watch(binds->fd(), stirs([this] { binds->cgroups_changed(); })),
-          loop.every(kSecond,
-                     [this, &loop] {
-                         every_second();
-                         keep_control(loop);
-                         rings->glance();
-                     }),
-          loop.every(kWindow,
-                     [this] {
-                         verdicts->close_window();
-                         ledger->note_uses();
-                     }),
-          watchdog ? loop.every(*watchdog, [] { notify_manager("WATCHDOG=1"); }) : Result<>(),
-          loop.every(kHeartbeat, [this] {
-              emitter->heartbeat(hooks_json(sensor->hooks()), attached_interfaces(*coverage));
-          })})
+    for (const auto& begun :
+         {loop.every(kSecond, second), loop.every(kWindow, window),
+          loop.every(kHeartbeat, heartbeat), watchdog ? loop.every(*watchdog, alive) : Result<>()})
         if (!begun) return begun;
     return {};
 }
@@ -292,6 +296,7 @@ Result<> Running::serve(Loop& loop) {
     auto network = kernel::NetworkMonitor::open();
     if (!network) return pass_on(network.error());
     monitor.emplace(std::move(*network));
+    lost = sensor->lost_records();
     sweep();
     engines->wait_first(std::chrono::milliseconds(options.show_ports ? 3000 : 0));
     observer->set_engines(engines->snapshots());
@@ -306,7 +311,9 @@ Result<> Running::serve(Loop& loop) {
         binds->update();
     });
     observer->settle();
-    if (auto watched = watch(loop); !watched) return watched;
+    rings.emplace(*sensor, [this] { return read_rings(); });
+    for (const auto& begun : {rings->begin(loop), watch_sources(loop), watch_time(loop)})
+        if (!begun) return begun;
     // From here on what is big goes back to the system when it is done with.
     ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
     ::mallopt(M_TRIM_THRESHOLD, 128 * 1024);
@@ -336,6 +343,7 @@ void Running::rescue_without_start() {
 
 void Running::leave() {
     read_rings();
+    rings->end();
     observer->finish();
     verdicts->close_window();
     ledger->note_uses();

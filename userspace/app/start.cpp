@@ -163,6 +163,12 @@ void say_control_gone(Emitter& emitter, const Error* still) {
                  event::sensor_degraded_body(emitter.origin(), "control socket", why, then));
 }
 
+void say_network_problem(Emitter& emitter, const Error& error) {
+    emitter.emit(
+        event::Kind::SensorDegraded,
+        event::sensor_degraded_body(emitter.origin(), "network", error.message, error.hint));
+}
+
 void say_seed_problem(const PolicyStore& policies, Emitter& emitter) {
     const auto& problem = policies.seed_problem();
     if (problem.empty()) return;

@@ -58,6 +58,9 @@ void announce_start(const RunOptions& options, const PolicyStore& policies,
 // The control socket was removed; null: it is there again.
 void say_control_gone(Emitter& emitter, const Error* still);
 
+// Interfaces or addresses changed, and what follows from it could not be done.
+void say_network_problem(Emitter& emitter, const Error& error);
+
 // Connections that were open before a zone began to enforce, and could not all be found.
 void say_seed_problem(const PolicyStore& policies, Emitter& emitter);
 

@@ -161,7 +161,6 @@ void History::write_some() {
     if (auto done = write(batch_); !done) return went_down(done.error());
     came_up();
     if (!batch_.monitored.empty()) look();
-    next_house_ = std::min(next_house_, Clock::now() + kHouse);
     const auto records = batch_.records();
     batch_ = {};
     {
@@ -240,7 +239,7 @@ void History::came_up() {
 // Age counts from what was last written before, plus the time since: a clock that jumps ahead does
 // not empty the history, and one that falls back only keeps it longer.
 void History::keep_house() {
-    next_house_ = Clock::now() + kQuietHouse;
+    next_house_ = Clock::now() + kHouse;
     auto reference = wall_now();
     if (newest_at_open_) {
         const auto lived =

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "identity/process.hpp"
 
-#include <fmt/format.h>
+#include <fmt/compile.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -152,7 +152,8 @@ std::unordered_map<std::uint64_t, std::vector<Descriptor>> ProcRoot::socket_hold
 
 bool ProcRoot::holds(const Descriptor& descriptor, std::uint64_t inode) const {
     // Asked of every listener every second: by one call, where the library makes two.
-    const auto path = fmt::format("{}/{}/fd/{}", root_.native(), descriptor.pid, descriptor.fd);
+    const auto path =
+        fmt::format(FMT_COMPILE("{}/{}/fd/{}"), root_.native(), descriptor.pid, descriptor.fd);
     std::array<char, 64> link{};
     const auto length = ::readlink(path.c_str(), link.data(), link.size());
     return length > 0 &&

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/directory_watch.hpp"
 
+#include <fcntl.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -13,7 +15,6 @@ namespace {
 
 constexpr std::uint32_t kNames =
     IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF;
-constexpr unsigned kNowAndThen = 8;
 
 // What happened does not matter; a directory that is gone says so too (IN_IGNORED).
 bool drain(int inotify) {
@@ -28,11 +29,21 @@ bool drain(int inotify) {
 DirectoryWatch::DirectoryWatch(std::filesystem::path directory)
     : directory_(std::move(directory)), inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {}
 
-// The directory of that name may be another one by now: it is watched anew before it is looked at.
+std::optional<DirectoryWatch::Place> DirectoryWatch::place() const {
+    struct statx is {};
+    constexpr unsigned kWanted = STATX_INO | STATX_MNT_ID;
+    if (::statx(AT_FDCWD, directory_.c_str(), AT_SYMLINK_NOFOLLOW, kWanted, &is) != 0) return {};
+    const auto device = (std::uint64_t{is.stx_dev_major} << 32U) | is.stx_dev_minor;
+    return Place{is.stx_mnt_id, device, is.stx_ino};
+}
+
+// Watched anew before it is looked at, so that nothing comes between.
 bool DirectoryWatch::changed() {
     const bool told = drain(inotify_.get());
-    if (watched_ && !told && ++asked_ % kNowAndThen != 0) return false;
-    watched_ = ::inotify_add_watch(inotify_.get(), directory_.c_str(), kNames) >= 0;
+    const auto now = place();
+    if (!told && now && watched_ == now) return false;
+    const bool watched = ::inotify_add_watch(inotify_.get(), directory_.c_str(), kNames) >= 0;
+    watched_ = watched ? now : std::nullopt;
     return true;
 }
 

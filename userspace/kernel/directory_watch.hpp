@@ -4,7 +4,9 @@
 // Used inside this room only.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 
 #include "base/unique_fd.hpp"
 
@@ -13,15 +15,19 @@ namespace portlid::kernel {
 class DirectoryWatch {
 public:
     explicit DirectoryWatch(std::filesystem::path directory);
-    // True the first time, when it cannot be told, and now and then: a mount over the directory
-    // tells nobody.
+    // True also the first time, when it cannot be told, and when another directory stands there:
+    // one above it was renamed, unmounted or mounted over, which tells a watch nothing.
     [[nodiscard]] bool changed();
 
 private:
+    struct Place {
+        std::uint64_t mount, device, inode;
+        bool operator==(const Place&) const = default;
+    };
+    [[nodiscard]] std::optional<Place> place() const;
     std::filesystem::path directory_;
     UniqueFd inotify_;
-    bool watched_ = false;
-    unsigned asked_ = 0;
+    std::optional<Place> watched_;
 };
 
 }  // namespace portlid::kernel

@@ -192,7 +192,8 @@ void InterfaceHooks::verify_one(Hooks& hooks, bool moved, bool repinned) {
     const bool egress_there = egress_holds(hooks);
     state.egress = egress_there && egress_is_ours(hooks);
     const bool ingress_there = holds_ingress(hooks, moved);
-    if ((moved || !ingress_there) && interface_name(state.ifindex).empty()) return lost(kGone);
+    if ((moved || !ingress_there || !egress_there) && interface_name(state.ifindex).empty())
+        return lost(kGone);
     if (!ingress_there) return lost("somebody detached the ingress program");
     // What is not pinned, or not ours, does not outlive us or does not do what we think.
     if (repinned && !all_pinned(hooks)) return lost("somebody removed the pin of a link");

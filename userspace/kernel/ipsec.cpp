@@ -42,8 +42,8 @@ bool has_a_way_in() {
     return false;
 }
 
-// True also where that cannot be told.
-bool has_states() {
+// None: it cannot be told.
+std::optional<bool> has_states() {
     bool any = false;
     const auto request = [](nlmsghdr* header) {
         header->nlmsg_type = XFRM_MSG_GETSA;
@@ -51,24 +51,18 @@ bool has_states() {
     };
     const auto dumped = netlink_dump(
         NETLINK_XFRM, request, [&](const nlmsghdr*) { any = true; }, [&] { any = false; });
-    return any || !dumped;
+    return dumped ? std::optional(any) : std::nullopt;
 }
 
 }  // namespace
 
-bool ipsec_in_use() {
-    return has_a_way_in() && has_states();
-}
-
 bool IpsecWatch::in_use() {
-    if (changes_) {
-        if (changes_->drain()) known_ = has_states();
-        return known_;
-    }
-    if (!has_a_way_in()) return false;
+    if (!changes_ && !has_a_way_in()) return false;
     // Before the states are listed, so that none is missed.
-    if (auto opened = NetworkMonitor::open_ipsec()) changes_.emplace(std::move(*opened));
-    return known_ = has_states();
+    if (!changes_)
+        if (auto opened = NetworkMonitor::open_ipsec()) changes_.emplace(std::move(*opened));
+    if (!changes_ || changes_->drain() || !known_) known_ = has_states();
+    return known_.value_or(true);
 }
 
 }  // namespace portlid::kernel

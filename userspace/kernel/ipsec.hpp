@@ -8,19 +8,16 @@
 
 namespace portlid::kernel {
 
-// True while a security association exists, and where that cannot be told: then what comes in under
-// the interface's name may be the inside of a packet that egress saw as ESP.
-[[nodiscard]] bool ipsec_in_use();
-
-// The same, asked again and again: where the kernel tells of changes, nothing is listed between
-// them.
+// Asked again and again: where the kernel tells of changes, nothing is listed between them.
 class IpsecWatch {
 public:
+    // True while a security association exists, and where that cannot be told: then what comes in
+    // under the interface's name may be the inside of a packet that egress saw as ESP.
     [[nodiscard]] bool in_use();
 
 private:
     std::optional<NetworkMonitor> changes_;
-    bool known_ = true;  // the answer until something changes
+    std::optional<bool> known_;  // the answer until something changes
 };
 
 }  // namespace portlid::kernel

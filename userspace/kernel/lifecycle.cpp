@@ -31,8 +31,8 @@ void SkeletonDeleter::operator()(portlid_bpf* skeleton) const {
 }
 
 int LoadedPrograms::map(const char* name) const {
-    const auto* found = bpf_object__find_map_by_name(object, name);
-    return found != nullptr ? bpf_map__fd(found) : -1;
+    const auto found = maps.find(name);
+    return found != maps.end() ? bpf_map__fd(found->second) : -1;
 }
 
 int LoadedPrograms::program(const char* name) const {
@@ -92,6 +92,10 @@ Result<LoadedPrograms> open_object() {
     programs.skeleton.reset(portlid_bpf__open());
     if (!programs.skeleton) return load_error("cannot open the BPF object", errno);
     programs.object = programs.skeleton->obj;
+    const bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, programs.object) {
+        programs.maps[bpf_map__name(map)] = map;
+    }
     programs.image_shape = inner_shape(programs.skeleton->maps.policy_slots);
     programs.trie_shape = inner_shape(programs.skeleton->maps.trie_nodes);
     return programs;

@@ -31,6 +31,7 @@ using Skeleton = std::unique_ptr<portlid_bpf, SkeletonDeleter>;
 struct LoadedPrograms {
     Skeleton skeleton;
     bpf_object* object = nullptr;  // the skeleton's
+    std::map<std::string, const bpf_map*, std::less<>> maps;
     InnerShape image_shape;
     InnerShape trie_shape;
     std::vector<std::filesystem::path> fresh;  // pins made by this load

@@ -31,7 +31,7 @@ int forward_attribute(const nlattr* attribute, void* context) {
 }
 
 Result<> send_request(mnl_socket* socket, const DumpRequest& request, unsigned sequence) {
-    std::array<char, kRequestBytes> buffer{};
+    alignas(nlmsghdr) std::array<char, kRequestBytes> buffer{};
     nlmsghdr* header = mnl_nlmsg_put_header(buffer.data());
     request(header);
     header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;

@@ -6,9 +6,12 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/utsname.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <set>
 
 #include "base/file.hpp"
@@ -40,22 +43,33 @@ struct Rare {
     bool udplite = true;
 };
 
+// MPTCP sockets are counted since Linux 6.3.
+bool counts_mptcp() {
+    utsname facts{};
+    if (::uname(&facts) != 0) return false;
+    int major = 0, minor = 0;
+    return std::sscanf(facts.release, "%d.%d", &major, &minor) == 2 &&
+           (major > 6 || (major == 6 && minor >= 3));
+}
+
 // The third column is the number of sockets of this namespace (net/core/sock.c, proto_seq_printf).
-// The kernel adds it up CPU by CPU, so one that moves while it is read may count as none: then its
-// TCP subflow is listed instead, until the next time.
+// The kernel adds it up CPU by CPU, so one that moves while it is read may count as none: where
+// MPTCP was seen once it is always asked for.
 Rare rare_in_use() {
+    static const bool counted = counts_mptcp();
+    static std::atomic<bool> mptcp_seen{!counted};
     constexpr std::size_t kBytes = 64U << 10U;
     const auto text = read_file("/proc/thread-self/net/protocols", kBytes);
     if (!text) return {};
-    Rare in_use{false, false};
+    bool udplite = false;
     for (const auto line : split(*text, '\n')) {
         auto words = split(line, ' ');
         std::erase(words, "");
         if (words.size() < 3 || words[2] == "0") continue;
-        in_use.mptcp = in_use.mptcp || words[0].starts_with("MPTCP");
-        in_use.udplite = in_use.udplite || words[0].starts_with("UDPLITE");
+        if (words[0] == "MPTCP" || words[0] == "MPTCPv6") mptcp_seen = true;
+        udplite = udplite || words[0] == "UDP-Lite" || words[0] == "UDPLITEv6";
     }
-    return in_use;
+    return {mptcp_seen, udplite};
 }
 
 std::vector<Table> tables_of(DiagWhat what) {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <mutex>
 #include <thread>
@@ -29,8 +30,9 @@ struct Watcher::State {
     Sources sources;
     std::function<void()> on_change;
     mutable std::mutex mutex;
-    UniqueFd stop{::eventfd(0, EFD_CLOEXEC)};  // readable: the thread is to end
-    std::shared_ptr<const Rules> rules;        // guarded by mutex
+    UniqueFd stop{::eventfd(0, EFD_CLOEXEC)};  // readable: look at `stopping`
+    std::atomic<bool> stopping = false;
+    std::shared_ptr<const Rules> rules;  // guarded by mutex
     std::thread thread;
 
     // Of the watcher's thread only.
@@ -76,23 +78,26 @@ void Watcher::State::publish() {
     if (on_change) on_change();
 }
 
-// False: to stop.
+// False: to stop. Without the descriptor that ends a wait it is short.
 bool Watcher::State::wait(bool for_changes, Clock::duration longest) const {
-    using std::chrono::duration_cast;
+    using std::chrono::milliseconds;
+    if (!stop.valid()) longest = std::min<Clock::duration>(longest, kLook);
+    const auto ms = std::chrono::duration_cast<milliseconds>(std::max(longest, Clock::duration{}));
     std::array<pollfd, 2> fds{pollfd{stop.get(), POLLIN, 0},
                               pollfd{for_changes && changes ? changes->fd() : -1, POLLIN, 0}};
-    const auto ms = duration_cast<std::chrono::milliseconds>(std::max(longest, Clock::duration{}));
-    (void)::poll(fds.data(), fds.size(), static_cast<int>(ms.count()) + 1);
-    return fds[0].revents == 0;
+    if (!stopping && ::poll(fds.data(), fds.size(), static_cast<int>(ms.count()) + 1) < 0)
+        std::this_thread::sleep_for(kLook);
+    return !stopping;
 }
 
+// What was not answered is asked again soon; a change that was told of meanwhile is drained.
 void Watcher::State::run() {
     changes = RulesetChanges::open();
     for (bool on = true; on;) {
         if (changes) changes->drain();
         const auto looked = Clock::now();
         look();
-        on = wait(true, changes ? next_legacy - Clock::now() : kLook) &&
+        on = wait(true, changes && generation ? next_legacy - Clock::now() : kLook) &&
              wait(false, looked + kLook - Clock::now());
     }
 }
@@ -112,6 +117,7 @@ Watcher::Watcher(Sources sources, std::function<void()> on_change)
 }
 
 Watcher::~Watcher() {
+    state_->stopping = true;
     const std::uint64_t now = 1;
     (void)!::write(state_->stop.get(), &now, sizeof(now));
     state_->thread.join();
