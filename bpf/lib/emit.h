@@ -45,7 +45,8 @@ static __always_inline int reader_rests(void) {
 // While records come the reader polls several times a second; waking it for each would cost more
 // than all the rest (an IPI, ~3 us). Only a ring that is a quarter full wakes it early, and so does
 // each further quarter: by the few records that begin it, since several CPUs may step over one at
-// once. A reader that rests is woken until it says that it does not, or is not there to say it.
+// once. A reader that rests is woken until it says that it does not; one that was killed while it
+// rested, by each record of the first quarter.
 #define WAKE_BAND_BYTES 1024u
 static __always_inline void event_submit(void* ring, __u32 ring_bytes, void* record) {
     __u64 waiting_bytes = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);

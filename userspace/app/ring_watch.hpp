@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "app/loop.hpp"
 #include "kernel/sensor.hpp"
@@ -31,6 +32,7 @@ public:
 
 private:
     void look();
+    void wake();
     void say_rests(bool rests);
     void arm();
 
@@ -38,8 +40,8 @@ private:
     std::function<Found()> read_;
     Alarm alarm_;
     bool armed_ = false;
-    bool rests_ = false;  // what the kernel was told
-    unsigned quiet_ = 0;  // looks that found nothing, one after the other
+    std::optional<bool> told_;  // that it rests: what the kernel was told last
+    unsigned quiet_ = 0;        // looks that found nothing, one after the other
 };
 
 }  // namespace portlid::app

@@ -57,6 +57,7 @@ struct Running {
     std::optional<kernel::NetworkMonitor> monitor;
     std::optional<RingWatch> rings;
     LostRecords lost{};
+    bool may_have_lost = false;
     std::string stop_reason = "stopped";
     bool trim_due = true;
     std::vector<Missing> missing;
@@ -148,8 +149,9 @@ Found Running::read_rings() {
         else
             verdicts->record(std::get<event::VerdictRecord>(*record));
     });
-    // A record is lost to a full ring, so never without others that are not.
-    if (received != 0) sweep_if_lost(sensor->lost_records());
+    // A record is lost to a full ring, so never without others; it is counted a moment later.
+    if (std::exchange(may_have_lost, received != 0) || received != 0)
+        sweep_if_lost(sensor->lost_records());
     owners->update();
     const bool joined = observer->settle();
     if (joined) verdicts->complete();
@@ -184,8 +186,7 @@ void Running::every_second() {
     answers->every_second();
     ledger->every_second();
     // A join or a big answer leaves its pages with the heap; a sensor gives them back.
-    if (trim_due) ::malloc_trim(0);
-    trim_due = false;
+    if (std::exchange(trim_due, false)) ::malloc_trim(0);
 }
 
 void Running::network_changed() {
@@ -295,7 +296,7 @@ Result<> Running::serve(Loop& loop) {
     server = std::move(*listening);
     auto network = kernel::NetworkMonitor::open();
     if (!network) return pass_on(network.error());
-    monitor.emplace(std::move(*network));
+    monitor = std::move(*network);
     lost = sensor->lost_records();
     sweep();
     engines->wait_first(std::chrono::milliseconds(options.show_ports ? 3000 : 0));

@@ -16,8 +16,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kGather{250};  // so that a busy second is a few transactions
 constexpr milliseconds kFirstPause{500};
 constexpr milliseconds kLongestPause{15'000};
-constexpr milliseconds kHouse{30'000};        // while something is written,
-constexpr milliseconds kQuietHouse{600'000};  // and where only time passes
+constexpr milliseconds kHouse{60'000};
 constexpr milliseconds kLastWords{5'000};
 constexpr std::size_t kFlowBytes = 512;           // about what one takes in memory
 constexpr std::size_t kBatchBytes = 256U << 10U;  // of one transaction: fits the smallest file

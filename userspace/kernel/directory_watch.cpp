@@ -32,7 +32,7 @@ DirectoryWatch::DirectoryWatch(std::filesystem::path directory)
 std::optional<DirectoryWatch::Place> DirectoryWatch::place() const {
     struct statx is {};
     constexpr unsigned kWanted = STATX_INO | STATX_MNT_ID;
-    if (::statx(AT_FDCWD, directory_.c_str(), AT_SYMLINK_NOFOLLOW, kWanted, &is) != 0) return {};
+    if (::statx(AT_FDCWD, directory_.c_str(), 0, kWanted, &is) != 0) return {};
     const auto device = (std::uint64_t{is.stx_dev_major} << 32U) | is.stx_dev_minor;
     return Place{is.stx_mnt_id, device, is.stx_ino};
 }

@@ -59,9 +59,11 @@ std::optional<bool> has_states() {
 bool IpsecWatch::in_use() {
     if (!changes_ && !has_a_way_in()) return false;
     // Before the states are listed, so that none is missed.
-    if (!changes_)
+    if (!changes_) {
+        known_.reset();
         if (auto opened = NetworkMonitor::open_ipsec()) changes_.emplace(std::move(*opened));
-    if (!changes_ || changes_->drain() || !known_) known_ = has_states();
+    }
+    if (!known_ || changes_->drain()) known_ = has_states();
     return known_.value_or(true);
 }
 

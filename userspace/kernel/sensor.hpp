@@ -169,7 +169,7 @@ public:
     using RecordSink = std::function<void(std::span<const std::byte>)>;
     std::size_t poll_rings(const RecordSink& sink);
     // Socket ring, verdict ring: readable when the kernel wants a ring read before the next poll;
-    // while the reader rests, that is whenever a record comes to an empty one.
+    // while the reader rests, that is whenever a record comes.
     [[nodiscard]] std::array<int, 2> ring_fds() const;
     [[nodiscard]] Result<> say_reader_rests(bool rests);
 

@@ -53,23 +53,22 @@ bool counts_mptcp() {
 }
 
 // The third column is the number of sockets of this namespace (net/core/sock.c, proto_seq_printf).
-// The kernel adds it up CPU by CPU, so one that moves while it is read may count as none: where
-// MPTCP was seen once it is always asked for.
+// The kernel adds it up CPU by CPU, so one that moves while it is read may count as none: what was
+// seen once is always asked for.
 Rare rare_in_use() {
     static const bool counted = counts_mptcp();
-    static std::atomic<bool> mptcp_seen{!counted};
+    static std::atomic<bool> mptcp{!counted}, udplite{false};
     constexpr std::size_t kBytes = 64U << 10U;
     const auto text = read_file("/proc/thread-self/net/protocols", kBytes);
     if (!text) return {};
-    bool udplite = false;
     for (const auto line : split(*text, '\n')) {
         auto words = split(line, ' ');
         std::erase(words, "");
         if (words.size() < 3 || words[2] == "0") continue;
-        if (words[0] == "MPTCP" || words[0] == "MPTCPv6") mptcp_seen = true;
-        udplite = udplite || words[0] == "UDP-Lite" || words[0] == "UDPLITEv6";
+        if (words[0] == "MPTCP" || words[0] == "MPTCPv6") mptcp = true;
+        if (words[0] == "UDP-Lite" || words[0] == "UDPLITEv6") udplite = true;
     }
-    return {mptcp_seen, udplite};
+    return {mptcp, udplite};
 }
 
 std::vector<Table> tables_of(DiagWhat what) {
