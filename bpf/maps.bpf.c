@@ -58,8 +58,7 @@
 //                 otherwise pass. 65536 entries; a longer list belongs into a deny set, which is
 //                 compiled. Full: the ban is refused with an error.
 // table_sizes     key TABLE_*, value u64. Writers: userspace, and egress of one word. Readers:
-// ingress, egress, and all that
-//                 emit, whether the reader of the rings rests. Never full: an array.
+//                 ingress, egress, and all that emit. Never full: an array.
 // limits          key set number (low bits of the keyed hash), value struct limit_set under its
 //                 lock. Writer and reader: limits.bpf.c. 4096 sets of 4 = 1.1 MiB: 16384 sources
 //                 within their periods. Full: see lib/limit.h.

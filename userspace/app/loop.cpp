@@ -56,17 +56,7 @@ Result<> Loop::add(int fd, std::uint32_t events, std::function<void()> ready) {
     return {};
 }
 
-Result<> Loop::every(std::chrono::milliseconds period, std::function<void()> work) {
-    const UniqueFd& timer =
-        owned_.emplace_back(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-    if (!timer.valid()) return fail_errno("timerfd", errno);
-    if (auto armed = arm(timer.get(), period, period); !armed) return armed;
-    return watch(timer.get(), [fd = timer.get(), work = std::move(work)] {
-        if (has_expired(fd)) work();
-    });
-}
-
-Result<Alarm> Loop::alarm(std::function<void()> work) {
+Result<int> Loop::add_timer(std::function<void()> work) {
     const UniqueFd& timer =
         owned_.emplace_back(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
     if (!timer.valid()) return fail_errno("timerfd", errno);
@@ -74,7 +64,19 @@ Result<Alarm> Loop::alarm(std::function<void()> work) {
         if (has_expired(fd)) work();
     });
     if (!watched) return pass_on(watched.error());
-    return Alarm(timer.get());
+    return timer.get();
+}
+
+Result<> Loop::every(std::chrono::milliseconds period, std::function<void()> work) {
+    const auto timer = add_timer(std::move(work));
+    if (!timer) return pass_on(timer.error());
+    return arm(*timer, period, period);
+}
+
+Result<Alarm> Loop::alarm(std::function<void()> work) {
+    const auto timer = add_timer(std::move(work));
+    if (!timer) return pass_on(timer.error());
+    return Alarm(*timer);
 }
 
 // The descriptor is there, and the time is one: nothing that could fail.

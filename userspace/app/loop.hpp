@@ -46,6 +46,7 @@ public:
 private:
     explicit Loop(UniqueFd epoll) : epoll_(std::move(epoll)) {}
     [[nodiscard]] Result<> add(int fd, std::uint32_t events, std::function<void()> ready);
+    [[nodiscard]] Result<int> add_timer(std::function<void()> work);  // not armed
     UniqueFd epoll_;
     std::list<UniqueFd> owned_;                  // timers, the signal descriptor
     std::list<std::function<void()>> handlers_;  // stable addresses: epoll data points at them
