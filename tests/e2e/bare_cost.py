@@ -19,7 +19,7 @@ from harness.portlid import Portlid
 from harness.wait import until
 
 IDLE_SECONDS = int(os.environ.get("PORTLID_E2E_IDLE_SECONDS", "20"))
-IDLE_WINDOWS = 6
+IDLE_WINDOWS = 3
 IDLE_SHARE = 0.005
 MB = 1 << 20
 LISTENERS = 10_000
