@@ -6,12 +6,7 @@
 
 SEC("tc")
 int egress_tc(struct __sk_buff* skb) {
-    struct frame frame = {
-        .data = (void*)(long)skb->data,
-        .data_end = (void*)(long)skb->data_end,
-        .context = skb,
-        .length_bytes = skb->len,
-    };
+    struct frame frame = frame_of(skb);
     const struct policy_image* image;
     struct interface_config* interface;
     struct packet_facts* facts = fresh_facts(SCRATCH_EGRESS);

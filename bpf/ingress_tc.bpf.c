@@ -7,14 +7,7 @@
 
 SEC("tc")
 int ingress_tc(struct __sk_buff* skb) {
-    struct frame frame = {
-        .data = (void*)(long)skb->data,
-        .data_end = (void*)(long)skb->data_end,
-        .context = skb,
-        .length_bytes = skb->len,
-        .offloaded_vlan = skb->vlan_present ? (__u16)skb->vlan_tci : 0,
-    };
-    return ingress(&frame, skb->ifindex) == VERDICT_drop ? TC_ACT_SHOT : TCX_NEXT;
+    return ingress(skb) == VERDICT_drop ? TC_ACT_SHOT : TCX_NEXT;
 }
 
 char LICENSE[] SEC("license") = "GPL";

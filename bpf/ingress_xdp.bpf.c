@@ -7,13 +7,7 @@
 
 SEC("xdp.frags")
 int ingress_xdp(struct xdp_md* context) {
-    struct frame frame = {
-        .data = (void*)(long)context->data,
-        .data_end = (void*)(long)context->data_end,
-        .context = context,
-    };
-    frame.length_bytes = (__u32)(frame.data_end - frame.data);
-    return ingress(&frame, context->ingress_ifindex) == VERDICT_drop ? XDP_DROP : XDP_PASS;
+    return ingress(context) == VERDICT_drop ? XDP_DROP : XDP_PASS;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -71,7 +71,7 @@ endfunction()
 # Eight files at a time are compiled as one: reading the headers is most of the work. What a file
 # keeps in an anonymous namespace therefore needs a name that is its own within the target.
 function(portlid_together target)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 24)
 endfunction()
 
 # portlid_room(NAME [ONE_BY_ONE] [ROOMS room...] [LIBS lib...] [PKG module...] [APART file...])

@@ -119,17 +119,40 @@ struct destination_slot {
 };
 ABI_SIZE(struct destination_slot, 20);
 
-// A trie entry: leaf (class id) when the top bit is set, else index of a trie_node.
+// A trie entry, by its top bits: a leaf (the class id), a path, else the index of a trie_node whose
+// sixteen children the next four bits choose from.
 #define TRIE_LEAF 0x80000000u
+#define TRIE_PATH 0x40000000u
+
+// Where all addresses but those that go on with `bits` are of one class, as in the long single
+// branches that a prefix of IPv6 makes: one step instead of one for every four bits.
+struct trie_path {
+    __u64 bits;       // the next bits of the address, from the top; the rest is 0
+    __u32 then;       // the entry behind them
+    __u16 otherwise;  // the class of all that differ
+    __u8 length;      // of `bits`, 1..TRIE_PATH_BITS; a multiple of four unless `then` is a leaf
+    __u8 reserved;
+};
+ABI_SIZE(struct trie_path, 16);
+#define TRIE_PATH_BITS 60u
+#define TRIE_PATHS 4u  // to a node's place
+
 struct trie_node {
-    __u32 child[TRIE_FANOUT];
+    union {
+        __u32 child[TRIE_FANOUT];
+        struct trie_path paths[TRIE_PATHS];
+    };
 };
 ABI_SIZE(struct trie_node, 64);
+// Path `part` of the paths that lie in the place of node `node`.
+#define TRIE_PATH_ENTRY(node, part) (TRIE_PATH | (node) << 2 | (part))
+#define TRIE_PATH_NODE(entry) (((entry) & ~TRIE_PATH) >> 2)
+#define TRIE_PATH_PART(entry) ((entry) & (TRIE_PATHS - 1u))
 
 // What stands behind the first 16 bits. Most addresses are decided here, without a node: only the
 // nibbles that differ from the most frequent class lead on.
 struct trie_root {
-    __u32 node;      // of the nibbles in `below`
+    __u32 node;      // the entry of the nibbles in `below`, a node or a path
     __u16 class_id;  // of all others
     __u16 below;     // bit n: look up nibble n in `node`
 };

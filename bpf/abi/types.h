@@ -28,7 +28,7 @@
 
 // Changes whenever any struct, map or meaning under bpf/abi changes: it names the pin directory,
 // so an old daemon's maps are never read with a new daemon's eyes.
-#define PORTLID_ABI_VERSION 7u
+#define PORTLID_ABI_VERSION 8u
 
 // An address of either family. IPv4 is stored v4-mapped (::ffff:a.b.c.d), bytes in network order,
 // so one comparison and one hash serve both families.

@@ -10,7 +10,7 @@
 //   int   nobody_spoke_from(frame, protocol, port)   1 = no flow of ours has this local port
 //   __u64 flow_last_egress_ns(frame, key)            0 = no such flow
 //   int   conntrack_direction(frame, facts, inverse) CONNTRACK_*
-//   __u32 trie_child(frame, slot, node, nibble)      entry of a trie node; TRIE_LEAF on bad index
+//   const struct trie_node* trie_place(frame, slot, node)  a place of the trie; 0 on bad index
 //   int   budget_take(frame, source, kind, per_second) 1 while the source's budget lasts
 //   int   limit_reached(frame, source, condition)    1 = this try of the source is one too many
 //   int   owner_holds_port(frame, owner, key, exact_only) 1 = see lib/owner.h

@@ -21,7 +21,6 @@ typedef struct __sk_buff packet_context;
 #define PACKET_HOOK HOOK_tc
 #endif
 
-// Filled by the entry points.
 struct frame {
     void* data;
     void* data_end;
@@ -29,9 +28,35 @@ struct frame {
     __u64 own_mac;
     __u32 length_bytes;
     __u16 offloaded_vlan;
-    __u8 layer3;
+    __u8 layer3;    // this and own_mac: from the interface's entry
     __u8 reserved;
 };
+
+// All but what the interface's entry says.
+#ifdef PORTLID_XDP
+static __always_inline struct frame frame_of(packet_context* context) {
+    struct frame frame = {
+        .data = (void*)(long)context->data,
+        .data_end = (void*)(long)context->data_end,
+        .context = context,
+    };
+    frame.length_bytes = (__u32)(frame.data_end - frame.data);
+    return frame;
+}
+#define ifindex_of(context) ((context)->ingress_ifindex)
+#else
+static __always_inline struct frame frame_of(packet_context* context) {
+    const struct frame frame = {
+        .data = (void*)(long)context->data,
+        .data_end = (void*)(long)context->data_end,
+        .context = context,
+        .length_bytes = context->len,
+        .offloaded_vlan = context->vlan_present ? (__u16)context->vlan_tci : 0,
+    };
+    return frame;
+}
+#define ifindex_of(context) ((context)->ifindex)
+#endif
 
 struct packet_facts;
 
@@ -130,17 +155,16 @@ static __always_inline int nobody_spoke_from(const struct frame* frame, __u8 pro
     return !conntrack_available || table_size(TABLE_PORTS_ARE_ALL);
 }
 
-static __always_inline __u32 trie_child(const struct frame* frame, __u32 trie_slot, __u32 node,
-                                        __u32 nibble) {
+static __always_inline const struct trie_node* trie_place(const struct frame* frame,
+                                                          __u32 trie_slot, __u32 node) {
     __u32 index = trie_slot * TRIE_CHUNKS + node / TRIE_CHUNK_NODES;
     void* inner = bpf_map_lookup_elem(&trie_nodes, &index);
     const struct trie_chunk* chunk;
     __u32 zero = 0;
     (void)frame;
-    if (!inner) return TRIE_LEAF;
+    if (!inner) return 0;
     chunk = bpf_map_lookup_elem(inner, &zero);
-    if (!chunk) return TRIE_LEAF;
-    return chunk->nodes[bounded(node, TRIE_CHUNK_NODES)].child[bounded(nibble, TRIE_FANOUT)];
+    return chunk ? &chunk->nodes[bounded(node, TRIE_CHUNK_NODES)] : 0;
 }
 
 // One more use of bucket `index` in window `window`; 1 while fewer than `limit` were taken. The

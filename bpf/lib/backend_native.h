@@ -133,11 +133,10 @@ static __always_inline int conntrack_direction(const struct frame* frame,
     return CONNTRACK_NONE;
 }
 
-static __always_inline __u32 trie_child(const struct frame* frame, __u32 trie_slot, __u32 node,
-                                        __u32 nibble) {
+static __always_inline const struct trie_node* trie_place(const struct frame* frame,
+                                                          __u32 trie_slot, __u32 node) {
     (void)trie_slot;
-    if (node >= frame->tables->node_count) return TRIE_LEAF;
-    return frame->tables->nodes[node].child[nibble & (TRIE_FANOUT - 1)];
+    return node < frame->tables->node_count ? &frame->tables->nodes[node] : 0;
 }
 
 static __always_inline int budget_take(const struct frame* frame, const struct ip_bytes* source,

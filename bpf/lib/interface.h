@@ -32,6 +32,13 @@ static __always_inline const struct policy_image* image_in(__u32 slot) {
     return bpf_map_lookup_elem(inner, &zero);
 }
 
+// Published, and not past its deadline.
+static __always_inline int is_in_force(const struct policy_image* image) {
+    if (!image->head.generation) return 0;
+    return !image->head.deadline_boot_ns ||
+           bpf_ktime_get_boot_ns() <= image->head.deadline_boot_ns;
+}
+
 // The image that decides now: the first whose deadline has not passed. One that was not confirmed
 // in time, or whose opening has ended, gives way to the next whether or not a daemon is alive to
 // notice; without a next one, nothing is judged.
@@ -39,9 +46,7 @@ static __always_inline const struct policy_image* active_image(void) {
     for (__u32 slot = POLICY_SLOT_ACTIVE; slot < POLICY_SLOTS; slot++) {
         const struct policy_image* image = image_in(slot);
         if (!image || !image->head.generation) return 0;
-        if (!image->head.deadline_boot_ns ||
-            bpf_ktime_get_boot_ns() <= image->head.deadline_boot_ns)
-            return image;
+        if (is_in_force(image)) return image;
     }
     return 0;
 }
@@ -52,10 +57,16 @@ struct zone_choice {
     __u8 force_monitor;
 };
 
+static __always_inline __u8 zone_entry(const struct policy_image* image,
+                                       const struct interface_config* interface, __u32 slot) {
+    __u8 entry = image->interface_zones[slot & (INTERFACE_SLOTS - 1)];
+    return entry ? entry : IMAGE_ZONE(interface->zone, interface->force_monitor);
+}
+
 static __always_inline void choose_zone(const struct policy_image* image,
                                         const struct interface_config* interface, __u32 slot,
                                         struct zone_choice* choice) {
-    __u8 entry = image->interface_zones[slot & (INTERFACE_SLOTS - 1)];
-    choice->zone = entry ? (__u8)IMAGE_ZONE_INDEX(entry) : interface->zone;
-    choice->force_monitor = entry ? (__u8)IMAGE_ZONE_MONITORS(entry) : interface->force_monitor;
+    __u8 entry = zone_entry(image, interface, slot);
+    choice->zone = (__u8)IMAGE_ZONE_INDEX(entry);
+    choice->force_monitor = IMAGE_ZONE_MONITORS(entry);
 }

@@ -91,22 +91,48 @@ static __always_inline int may_be_grandfathered(const struct frame* frame,
            existing_flows_known(frame);
 }
 
+// A decision in one word: what it says beyond its rule and reason. Neither a failsafe nor a
+// condition may be in it, so that all that is left is whether it passes and whether it enforces.
+#define OUTCOME_SHIFT 24
+#define OUTCOME(allow, enforce) ((__u64)(allow) | (__u64)(enforce) << 8)
+static __always_inline __u64 decision_word(const struct decision* decision) {
+    __u64 word;
+    ABI_ASSERT(__builtin_offsetof(struct decision, allow) * 8 == OUTCOME_SHIFT, "allow is next");
+    ABI_ASSERT(__builtin_offsetof(struct policy_image, decisions) % 8 == 0, "read as words");
+    __builtin_memcpy(&word, on_boundary(decision, 8), sizeof(word));
+    return word;
+}
+
 // Rows 9 and 11 to 14 where nothing but the packet and the policy can matter; 0 = something may.
 static __always_inline int decide_plain(const struct frame* frame, const struct policy_image* image,
                                         const struct zone_rules* zone,
                                         const struct decision* decision,
                                         const struct packet_facts* facts,
                                         struct judgement* judged) {
-    if (decision->failsafe || decision->condition || decision->enforce != zone->enforce) return 0;
-    if (decision->allow) {
-        if ((image->head.flags & IMAGE_HAS_DENY) || bans_exist(frame)) return 0;
-        *judged = pass(decision->reason, decision->rule);
-    } else {
-        if (!decision->enforce || may_be_grandfathered(frame, facts)) return 0;
-        *judged = refuse(decision->reason, decision->rule, 1);
+    const __u64 word = decision_word(decision), outcome = word >> OUTCOME_SHIFT;
+    const __u16 rule = (__u16)word;
+    const __u8 reason = (__u8)(word >> 16);
+    if (outcome == OUTCOME(0, 1)) {
+        if (!zone->enforce || may_be_grandfathered(frame, facts)) return 0;
+        *judged = refuse(reason, rule, 1);
+        return 1;
     }
-    // What asks first and passes has to be remembered.
-    return judged->verdict == VERDICT_drop || !asks_first(facts, judged);
+    if (outcome != OUTCOME(1, zone->enforce)) return 0;
+    if ((image->head.flags & IMAGE_HAS_DENY) || bans_exist(frame)) return 0;
+    *judged = pass(reason, rule);
+    return !asks_first(facts, judged);  // what asks first and passes has to be remembered
+}
+
+// Sources that a row above the ports may be about, at one look: loopback, and all from multicast
+// on, the rest of which judge() finds to be nothing special.
+static __always_inline int may_be_martian(const struct packet_facts* facts) {
+    const __u8 first = (__u8)ipv4_word(&facts->source);
+    return first == 127 || first >= 224 || (__u8)ipv4_word(&facts->destination) == 127;
+}
+static __always_inline int is_plain_martian(const struct frame* frame,
+                                            const struct packet_facts* facts) {
+    if (facts->family == 6) return is_martian(frame, facts);
+    return may_be_martian(facts) || own_address(frame, &facts->source);
 }
 
 // After the frame was read: rows 2 to 14.
@@ -116,7 +142,7 @@ static __always_inline int judge_plain_flow(const struct frame* frame,
                                             struct judgement* judged) {
     const struct zone_rules* zone = &image->zones[bounded(zone_index, MAX_ZONES)];
     const struct decision* decision;
-    if (is_essential(facts) || is_martian(frame, facts)) return 0;
+    if (is_essential(facts) || is_plain_martian(frame, facts)) return 0;
     if (!own_address(frame, &facts->destination)) return 0;
     if (is_reply(frame, facts)) {
         *judged = pass(REASON_reply, 0);

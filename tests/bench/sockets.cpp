@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 
 constexpr std::uint16_t kFirstPort = 20000;
 constexpr unsigned kWarmUp = 100;
-constexpr unsigned kBurst = 300;                  // cycles; 900 records, a quarter of the ring
+constexpr unsigned kBurstCycles = 300;            // cycles; 900 records, a quarter of the ring
 constexpr std::chrono::milliseconds kPause{150};  // the daemon looks at its rings every 100 ms
 
 // The daemon as it ships: sockets only, no engine; ended with the object.
@@ -118,7 +118,7 @@ struct Samples {
 // Bursts leave the daemon time to read what the one before has made. In a flood it reads beside:
 // where two CPUs are one core's threads, that alone makes every system call slower.
 Result<> take_both(const SocketOptions& options, Samples& samples) {
-    if (auto done = take(options.bursts, kPause, kBurst, samples.bursts); !done) return done;
+    if (auto done = take(options.bursts, kPause, kBurstCycles, samples.bursts); !done) return done;
     return take(1, 0ms, options.cycles, samples.flood);
 }
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """E02: a sensor whose maps have another layout takes over what an earlier version had in force, and what an upgrade
 that fails half-way leaves. All the while SYNs to a closed port get no answer, a session goes on and a download of the
-host has no pause. Another version is simulated by its pin directory: what is in v5 or v8 is not ours, so
+host has no pause. Another version is simulated by its pin directory: what is in v5 or v9 is not ours, so
 its maps are not read and its links are moved and updated."""
 
 import contextlib
@@ -167,8 +167,8 @@ def upgraded(lab):
 
 
 def downgraded(lab):
-    """the way back, from a newer version's pins (v8): the same"""
-    upgrade(lab, "v8")
+    """the way back, from a newer version's pins (v9): the same"""
+    upgrade(lab, "v9")
 
 
 def banned(lab):

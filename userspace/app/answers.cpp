@@ -12,11 +12,6 @@ namespace portlid::app {
 
 namespace {
 
-std::string query(const control::Request& request, const char* key) {
-    const auto found = request.query.find(key);
-    return found == request.query.end() ? std::string() : found->second;
-}
-
 std::string dump(const nlohmann::ordered_json& document) {
     return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -78,7 +73,7 @@ control::Response Answers::get(const control::Request& request) {
     if (request.path == "/v1/generations") return {200, dump(rollout_.generations()) + "\n"};
     if (request.path == "/v1/bans") return {200, dump(rollout_.bans()) + "\n"};
     if (request.path == "/v1/sets") {
-        const auto sets = rollout_.sets(query(request, "name"));
+        const auto sets = rollout_.sets(request.asked("name"));
         if (!sets) return control::error_response(400, sets.error());
         return {200, dump(*sets) + "\n"};
     }
@@ -98,9 +93,9 @@ Result<const CoveredInterface*> Answers::choose_interface(const std::string& nam
 }
 
 control::Response Answers::explain_answer(const control::Request& request) {
-    const auto question = parse_question(query(request, "source"), query(request, "destination"));
+    const auto question = parse_question(request.asked("source"), request.asked("destination"));
     if (!question) return control::error_response(400, question.error());
-    const auto covered = choose_interface(query(request, "interface"));
+    const auto covered = choose_interface(request.asked("interface"));
     if (!covered) return control::error_response(400, covered.error());
     const auto ufw = inventory::Ufw::read();
     ExplainContext context{.policy = &policies_.model(),

@@ -16,11 +16,6 @@ constexpr std::size_t kMostJobs = 8;
 constexpr std::chrono::seconds kPatience{30};
 constexpr std::chrono::milliseconds kWriterPatience{3000};
 
-std::string query(const Request& request, const char* key) {
-    const auto found = request.query.find(key);
-    return found == request.query.end() ? std::string() : found->second;
-}
-
 template <class Number>
 std::optional<Number> number_in(const std::string& text) {
     Number value{};
@@ -32,7 +27,7 @@ std::optional<Number> number_in(const std::string& text) {
 Response refused(const Request& request, const char* key, const char* hint) {
     return control::error_response(
         400,
-        Error{std::string(key) + ": `" + printable(query(request, key), 64) + "` is not understood",
+        Error{std::string(key) + ": `" + printable(request.asked(key), 64) + "` is not understood",
               hint, ExitCode::Usage, 0});
 }
 
@@ -79,9 +74,9 @@ Response HistoryPages::collect(std::uint64_t run) {
 }
 
 Response HistoryPages::start(const Request& request) {
-    const auto what = query(request, "what");
-    const auto since_ns = number_in<std::int64_t>(query(request, "since_ns"));
-    const auto word = query(request, "severity");
+    const auto what = request.asked("what");
+    const auto since_ns = number_in<std::int64_t>(request.asked("since_ns"));
+    const auto word = request.asked("severity");
     const auto severity = word.empty() ? 0 : number_in<int>(word);
     if (what != "events" && what != "flows") return refused(request, "what", "events or flows");
     if (!since_ns) return refused(request, "since_ns", "nanoseconds since 1970");
@@ -90,14 +85,14 @@ Response HistoryPages::start(const Request& request) {
         return control::error_response(
             503, Error{"too many read the history at once", "try again in a few seconds",
                        ExitCode::Failed, 0});
-    const auto after = query(request, "after");
+    const auto after = request.asked("after");
     if (after.empty()) {
         ledger_.pump();
         ledger_.note_uses();
     }
     const history::EventQuery events{WallTime(std::chrono::nanoseconds(*since_ns)), after,
-                                     words(query(request, "kind")),
-                                     words(query(request, "verdict")), *severity};
+                                     words(request.asked("kind")), words(request.asked("verdict")),
+                                     *severity};
     auto job = std::make_shared<Job>();
     job->worker = std::thread(
         [job_ptr = job.get(), &history = ledger_.history(), events, flows = what == "flows"] {
@@ -111,7 +106,7 @@ Response HistoryPages::start(const Request& request) {
 }
 
 Response HistoryPages::answer(const Request& request) {
-    const auto wanted = query(request, "run");
+    const auto wanted = request.asked("run");
     if (wanted.empty()) return start(request);
     const auto run = number_in<std::uint64_t>(wanted);
     return run ? collect(*run) : refused(request, "run", "the number of an answer 202");

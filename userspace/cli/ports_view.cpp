@@ -127,7 +127,7 @@ bool is_shown(const Json& item, bool all) {
     return all || !host.is_boolean() || host.get<bool>() || text(at(item, "verdict")) != "ok";
 }
 
-std::string count_of(std::size_t count, const char* what) {
+std::string some_of(std::size_t count, const char* what) {
     return count == 0 ? std::string() : fmt::format("{} {}, ", count, what);
 }
 
@@ -165,8 +165,8 @@ std::string ports_summary(const Json& document, const PortsStyle& style) {
            : verdict == "unused" ? unused
                                  : ok);
     }
-    auto counts = count_of(exposed, "exposed") + count_of(closed, "closed") + count_of(ok, "ok") +
-                  count_of(unused, "unused");
+    auto counts = some_of(exposed, "exposed") + some_of(closed, "closed") + some_of(ok, "ok") +
+                  some_of(unused, "unused");
     if (counts.empty()) counts = "nothing listens, ";
     std::string line = counts.substr(0, counts.size() - 2) + ".";
     if (example != nullptr)

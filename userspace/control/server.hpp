@@ -28,6 +28,12 @@ struct Request {
     std::string body;                          // POST, at most 1 MiB
     std::uint32_t peer_uid = 0;
     std::uint32_t peer_pid = 0;
+
+    // A field of the query; empty when it is not there.
+    [[nodiscard]] std::string asked(const char* key) const {
+        const auto found = query.find(key);
+        return found == query.end() ? std::string() : found->second;
+    }
 };
 
 struct Response {

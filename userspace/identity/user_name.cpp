@@ -12,7 +12,7 @@ namespace portlid::identity {
 
 namespace {
 
-constexpr std::size_t kRemembered = 4096;
+constexpr std::size_t kRememberedUsers = 4096;
 constexpr std::size_t kLargestEntry = std::size_t{1} << 20U;
 
 std::string look_up(std::uint32_t uid) {
@@ -39,7 +39,7 @@ std::string user_name(std::uint32_t uid) {
     const std::lock_guard lock(names.mutex);
     if (const auto known = names.by_uid.find(uid); known != names.by_uid.end())
         return known->second;
-    if (names.by_uid.size() >= kRemembered) names.by_uid.clear();
+    if (names.by_uid.size() >= kRememberedUsers) names.by_uid.clear();
     return names.by_uid.emplace(uid, look_up(uid)).first->second;
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "policy/plan.hpp"
+#include "policy/source_paths.hpp"
 
 namespace portlid::policy {
 
@@ -51,19 +52,21 @@ std::uint16_t commonest_class(const trie_node& node) {
     return best;
 }
 
-trie_root root_of(const SourceTrie& trie, std::uint32_t entry) {
+trie_root root_of(const SourceTrie& trie, std::uint32_t entry, std::uint32_t packed) {
     if ((entry & TRIE_LEAF) != 0) return {0, static_cast<std::uint16_t>(entry & ~TRIE_LEAF), 0};
     const auto& node = trie.nodes[entry];
-    trie_root root{entry, commonest_class(node), 0};
+    trie_root root{packed, commonest_class(node), 0};
     for (unsigned nibble = 0; nibble < TRIE_FANOUT; ++nibble)
         if (node.child[nibble] != (TRIE_LEAF | root.class_id))
             root.below = static_cast<std::uint16_t>(root.below | 1U << nibble);
     return root;
 }
 
-void write_roots(const SourceTrie& trie, std::size_t family, trie_root* to) {
-    std::transform(trie.roots[family].begin(), trie.roots[family].end(), to,
-                   [&](std::uint32_t entry) { return root_of(trie, entry); });
+void write_roots(const SourceTrie& trie, const PackedTrie& packed, std::size_t family,
+                 trie_root* to) {
+    const auto& entries = trie.roots[family];
+    std::transform(entries.begin(), entries.end(), packed.roots[family].begin(), to,
+                   [&](std::uint32_t entry, std::uint32_t as) { return root_of(trie, entry, as); });
 }
 
 }  // namespace
@@ -73,11 +76,13 @@ Result<> plan_sources(Plan& plan) {
     if (!trie) return pass_on(trie.error());
     plan.trie = std::move(*trie);
     auto& image = plan.image();
-    write_roots(plan.trie, 0, image.source_root_v4);
-    write_roots(plan.trie, 1, image.source_root_v6);
+    auto packed = pack(plan.trie);
+    write_roots(plan.trie, packed, 0, image.source_root_v4);
+    write_roots(plan.trie, packed, 1, image.source_root_v6);
     image.head.source_classes = static_cast<std::uint32_t>(plan.trie.classes.size());
     write_flags(plan);
-    plan.out.nodes = std::move(plan.trie.nodes);
+    plan.out.nodes = std::move(packed.nodes);
+    plan.trie.nodes = {};
     plan.out.classes = plan.trie.present;
     plan.out.unlisted_class = plan.trie.unlisted;
     return {};

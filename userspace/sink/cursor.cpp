@@ -6,15 +6,15 @@
 namespace portlid::sink {
 
 namespace {
-constexpr std::uint64_t kMagic = 0x32525543444c50ULL;  // "PLDCUR2"
+constexpr std::uint64_t kCursorMagic = 0x32525543444c50ULL;  // "PLDCUR2"
 }
 
 Result<Cursor> Cursor::open(const std::string& path, CursorPage fresh, PageKeeper& keeper) {
     auto page = keeper.open(path, sizeof(CursorPage));
     if (!page) return pass_on(std::move(page).error());
     Cursor cursor(std::move(*page));
-    fresh.magic = kMagic;
-    if (cursor->magic != kMagic) *cursor.operator->() = fresh;
+    fresh.magic = kCursorMagic;
+    if (cursor->magic != kCursorMagic) *cursor.operator->() = fresh;
     cursor->position = std::min(cursor->position, fresh.position);
     return cursor;
 }

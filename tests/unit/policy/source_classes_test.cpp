@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The trie against the obvious answer: a linear walk over every list.
+// The trie, and the packed one that the image gets, against the obvious answer: a linear walk over
+// every list.
 #include "policy/source_classes.hpp"
+#include "policy/source_paths.hpp"
 
 #include <chrono>
 #include <random>
 
+#include "lib/pipeline.h"
 #include "support.hpp"
 
 namespace portlid::policy::test {
@@ -36,8 +39,36 @@ std::size_t class_of(const SourceTrie& trie, const IpAddress& source) {
     return entry & ~TRIE_LEAF;
 }
 
-void expect_linear_answer(const Lists& lists, const SourceTrie& trie, const IpAddress& source) {
+// With the very walk that the kernel's programs are made of.
+std::size_t class_of(const PackedTrie& trie, const IpAddress& source) {
+    native_tables tables{};
+    tables.nodes = trie.nodes.data();
+    tables.node_count = static_cast<__u32>(trie.nodes.size());
+    frame where{};
+    where.tables = &tables;
+    std::array<std::uint64_t, 2> halves{};
+    std::memcpy(halves.data(), source.bytes().data(), sizeof(halves));
+    const auto high = __builtin_bswap64(halves[0]), low = __builtin_bswap64(halves[1]);
+    if (source.family() == Family::IPv4) {
+        const auto root = trie.roots[0].at(low >> 16U & 0xffffU);
+        return walk_v4(&where, 0, root, low << 48U) & ~TRIE_LEAF;
+    }
+    const auto root = trie.roots[1].at(high >> 48U);
+    return walk_v6(&where, 0, root, high << 16U | low >> 48U, low << 16U) & ~TRIE_LEAF;
+}
+
+// Both tries of some lists.
+struct Built {
+    explicit Built(Lists from) : lists(std::move(from)), trie(build(lists)), packed(pack(trie)) {}
+    Lists lists;
+    SourceTrie trie;
+    PackedTrie packed;
+};
+
+void expect_linear_answer(const Built& built, const IpAddress& source) {
+    const auto& [lists, trie, packed] = built;
     const auto id = class_of(trie, source);
+    ASSERT_EQ(class_of(packed, source), id) << source.to_string() << ", packed";
     for (GroupId group = 0; group < lists.size(); ++group) {
         const bool inside =
             std::any_of(lists[group].begin(), lists[group].end(),
@@ -70,16 +101,16 @@ TEST(SourceTrie, HandlesEveryPrefixLengthOfBothFamilies) {
         lists.push_back({cidr("203.0.113.77/" + std::to_string(bits))});
     for (unsigned bits = 0; bits <= 128; ++bits)
         lists.push_back({cidr("2001:db8:1234:5678:9abc:def0:1357:9bdf/" + std::to_string(bits))});
-    const auto trie = build(lists);
+    const Built built(lists);
     for (const auto* base : {"203.0.113.77", "2001:db8:1234:5678:9abc:def0:1357:9bdf"}) {
         const auto inside = address(base);
-        expect_linear_answer(lists, trie, inside);
+        expect_linear_answer(built, inside);
         const unsigned first_bit = inside.family() == Family::IPv4 ? 96 : 0;
         for (unsigned bit = first_bit; bit < 128; ++bit) {
             auto raw = inside.bytes();
             raw[bit / 8] = static_cast<std::uint8_t>(raw[bit / 8] ^ (0x80U >> (bit % 8)));
             const auto outside = IpAddress::from_v6(raw.data());
-            if (outside.family() == inside.family()) expect_linear_answer(lists, trie, outside);
+            if (outside.family() == inside.family()) expect_linear_answer(built, outside);
         }
     }
 }
@@ -99,11 +130,78 @@ TEST(SourceTrie, AgreesWithALinearWalkOnOverlappingLists) {
     Lists lists(6);
     for (auto& list : lists)
         for (int i = 0; i < 40; ++i) list.push_back(random_prefix(random));
-    const auto trie = build(lists);
+    const Built built(lists);
     for (int i = 0; i < 1000; ++i) {
         const auto raw = __builtin_bswap32(clustered(random));
-        expect_linear_answer(lists, trie, IpAddress::from_v4(&raw));
+        expect_linear_answer(built, IpAddress::from_v4(&raw));
     }
+}
+
+IpAddress clustered_v6(std::mt19937& random) {
+    std::array<std::uint8_t, 16> raw{0x20, 0x01, 0x0d, 0xb8};
+    for (std::size_t i = 4; i < raw.size(); ++i)
+        raw.at(i) = random() % 4 == 0 ? static_cast<std::uint8_t>(random() & 0x81U) : 0;
+    return IpAddress::from_v6(raw.data());
+}
+
+TEST(SourceTrie, AgreesWithALinearWalkOnNestedListsOfIpv6) {
+    std::mt19937 random(17);
+    Lists lists(5);
+    for (auto& list : lists)
+        for (int i = 0; i < 30; ++i)
+            list.push_back(
+                cidr(clustered_v6(random).to_string() + "/" + std::to_string(14 + random() % 115)));
+    const Built built(lists);
+    for (int i = 0; i < 1000; ++i) expect_linear_answer(built, clustered_v6(random));
+    for (const auto& list : lists)
+        for (const auto& member : list) expect_linear_answer(built, member.address);
+}
+
+// How many places the packed trie of one list has.
+std::size_t places(const std::vector<const char*>& texts) {
+    std::vector<Cidr> list;
+    std::transform(texts.begin(), texts.end(), std::back_inserter(list),
+                   [](const char* text) { return cidr(text); });
+    return pack(build({list})).nodes.size();
+}
+
+TEST(PackedTrie, APrefixThatStandsAloneIsOnePath) {
+    const auto lone = pack(build({{cidr("2001:db8:1:2::/63")}}));
+    ASSERT_EQ(lone.nodes.size(), 1U);
+    const auto& path = lone.nodes[0].paths[0];
+    EXPECT_EQ(path.length, 63 - 16);
+    EXPECT_EQ(path.bits, 0x0db8'0001'0002'0000ULL);
+    EXPECT_EQ(path.then, TRIE_LEAF | 1U);
+    EXPECT_EQ(path.otherwise, 0);
+    EXPECT_EQ(lone.roots[1].at(0x2001), TRIE_PATH_ENTRY(0U, 0U));
+    EXPECT_EQ(lone.nodes[0].paths[1].length, 0) << "nothing else stands there";
+}
+
+TEST(PackedTrie, FourPathsShareAPlaceAndLongOnesAreSeveral) {
+    EXPECT_EQ(places({"2001:1::/32", "2002:2::/32", "2003:3::/32", "2004:4::/32"}), 1U);
+    EXPECT_EQ(places({"2001:1::/32", "2002:2::/32", "2003:3::/32", "2004:4::/32", "2005:5::/32"}),
+              2U);
+    EXPECT_EQ(places({"2001:db8::/32", "2002:db8::/32", "2003:db8::/32"}), 1U) << "the same path";
+    const auto lone = pack(build({{cidr("2001:db8::7/128")}})).nodes.at(0);
+    EXPECT_EQ(lone.paths[0].length + lone.paths[1].length, 112);
+    EXPECT_EQ(lone.paths[1].then, TRIE_PATH_ENTRY(0U, 0U));
+    EXPECT_EQ(places({"203.0.113.7"}), 1U);
+}
+
+TEST(PackedTrie, ABranchEndsAPath) {
+    const Built built({{cidr("2001:db8::/32")}, {cidr("2001:db8:0:7::/64")}});
+    for (const auto* source : {"2001:db8:0:7::1", "2001:db8:0:8::1", "2001:db9::", "2001:db8::",
+                               "2001:db8:0:7:ffff::", "2001:db8:0:6:ffff::"})
+        expect_linear_answer(built, address(source));
+    EXPECT_EQ(built.packed.nodes.size(), 1U);
+}
+
+TEST(PackedTrie, AWrongEntryEndsTheWalkInNoList) {
+    native_tables tables{};
+    frame where{};
+    where.tables = &tables;
+    EXPECT_EQ(walk_v4(&where, 0, 5, 0), TRIE_LEAF);
+    EXPECT_EQ(walk_v6(&where, 0, TRIE_PATH_ENTRY(9U, 3U), 0, 0), TRIE_LEAF);
 }
 
 TEST(SourceTrie, IsTheSameForAnyOrderOfTheEntries) {
@@ -118,6 +216,12 @@ TEST(SourceTrie, IsTheSameForAnyOrderOfTheEntries) {
     ASSERT_EQ(one.nodes.size(), other.nodes.size());
     EXPECT_EQ(
         std::memcmp(one.nodes.data(), other.nodes.data(), one.nodes.size() * sizeof(trie_node)), 0);
+    const auto packed = pack(one), other_packed = pack(other);
+    EXPECT_EQ(packed.roots, other_packed.roots);
+    ASSERT_EQ(packed.nodes.size(), other_packed.nodes.size());
+    EXPECT_EQ(std::memcmp(packed.nodes.data(), other_packed.nodes.data(),
+                          packed.nodes.size() * sizeof(trie_node)),
+              0);
 }
 
 TEST(SourceTrie, NeedsNoNodesForPrefixesThatFillTheirParent) {

@@ -13,38 +13,38 @@ namespace portlid::policy {
 
 namespace {
 
-using Json = nlohmann::json;
+using JsonValue = nlohmann::json;
 
-constexpr int kMaxDepth = 32;
+constexpr int kMaxNesting = 32;
 constexpr const char* kAwsHint =
     "aws ec2 describe-security-groups --group-ids sg-... > sg.json; portlid import aws-sg sg.json";
 
-Result<Json> parse(const std::string& text, const std::string& shown) {
+Result<JsonValue> parse(const std::string& text, const std::string& shown) {
     bool deep = false;
-    const auto watch = [&](int depth, Json::parse_event_t, Json&) {
-        deep = deep || depth > kMaxDepth;
+    const auto watch = [&](int depth, JsonValue::parse_event_t, JsonValue&) {
+        deep = deep || depth > kMaxNesting;
         return !deep;
     };
-    auto json = Json::parse(text, watch, false);
+    auto json = JsonValue::parse(text, watch, false);
     if (deep) return fail(shown + ": nested deeper than 32 levels", kAwsHint);
     if (json.is_discarded()) return fail(shown + ": not JSON", kAwsHint);
     return json;
 }
 
-std::string text_of(const Json& json, const char* key) {
+std::string text_of(const JsonValue& json, const char* key) {
     const auto found = json.is_object() ? json.find(key) : json.end();
     return found != json.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 // -1 when absent, as AWS writes "all".
-long number_of(const Json& json, const char* key) {
+long number_of(const JsonValue& json, const char* key) {
     const auto found = json.find(key);
     if (found == json.end() || !found->is_number_integer()) return -1;
     return found->get<long>();
 }
 
-const Json& list_of(const Json& json, const char* key) {
-    static const Json none = Json::array();
+const JsonValue& list_of(const JsonValue& json, const char* key) {
+    static const JsonValue none = JsonValue::array();
     if (!json.is_object()) return none;
     const auto found = json.find(key);
     return found != json.end() && found->is_array() ? *found : none;
@@ -52,7 +52,7 @@ const Json& list_of(const Json& json, const char* key) {
 
 class Groups {
 public:
-    Result<Draft> read(const Json& json, const std::string& shown) {
+    Result<Draft> read(const JsonValue& json, const std::string& shown) {
         draft_.title = "Imported from AWS security groups, " + shown;
         const auto groups = json.find("SecurityGroups");
         if (groups == json.end() || !groups->is_array())
@@ -69,7 +69,7 @@ public:
     }
 
 private:
-    void take_group(const Json& group) {
+    void take_group(const JsonValue& group) {
         group_ = text_of(group, "GroupId");
         name_ = text_of(group, "GroupName");
         std::size_t index = 0;
@@ -84,7 +84,7 @@ private:
         draft_.unmapped.push_back({where_, text, why});
     }
 
-    void take(const Json& permission) {
+    void take(const JsonValue& permission) {
         const auto protocol = text_of(permission, "IpProtocol");
         const auto text = fmt::format("{} {}-{}", protocol, number_of(permission, "FromPort"),
                                       number_of(permission, "ToPort"));
@@ -102,8 +102,9 @@ private:
                         text_of(range, "Description"));
     }
 
-    void take_source(const Json& permission, const std::string& protocol, const std::string& text,
-                     const std::string& source, const std::string& description) {
+    void take_source(const JsonValue& permission, const std::string& protocol,
+                     const std::string& text, const std::string& source,
+                     const std::string& description) {
         const auto prefix = Cidr::parse(source);
         const auto full =
             text + " from " + source + (description.empty() ? "" : " (" + description + ")");
@@ -114,8 +115,8 @@ private:
         take_other(permission, protocol, full, *prefix);
     }
 
-    void take_ports(const Json& permission, const std::string& protocol, const std::string& full,
-                    const Cidr& prefix, const std::string& description) {
+    void take_ports(const JsonValue& permission, const std::string& protocol,
+                    const std::string& full, const Cidr& prefix, const std::string& description) {
         const bool all = protocol == "-1";
         const auto first = number_of(permission, "FromPort");
         const auto last = number_of(permission, "ToPort");
@@ -139,8 +140,8 @@ private:
         if (all) unmapped(full, "opened for tcp and udp; other IP protocols stay closed");
     }
 
-    void take_other(const Json& permission, const std::string& protocol, const std::string& full,
-                    const Cidr& prefix) {
+    void take_other(const JsonValue& permission, const std::string& protocol,
+                    const std::string& full, const Cidr& prefix) {
         const bool icmp =
             protocol == "icmp" || protocol == "1" || protocol == "icmpv6" || protocol == "58";
         const auto type = number_of(permission, "FromPort");

@@ -11,7 +11,7 @@ namespace portlid::policy {
 
 namespace {
 
-constexpr std::size_t kMaxDepth = 16;
+constexpr std::size_t kMaxOpen = 16;
 constexpr std::size_t kMaxElements = 50'000;
 
 struct Builder {
@@ -29,7 +29,7 @@ struct Builder {
 
 void on_start(void* data, const XML_Char* name, const XML_Char** attributes) {
     auto& builder = *static_cast<Builder*>(data);
-    if (builder.open.size() >= kMaxDepth) return builder.refuse("nested deeper than 16 levels");
+    if (builder.open.size() >= kMaxOpen) return builder.refuse("nested deeper than 16 levels");
     if (++builder.elements > kMaxElements) return builder.refuse("more than 50000 elements");
     XmlElement element;
     element.name = name;

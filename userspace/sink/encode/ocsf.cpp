@@ -12,9 +12,9 @@ namespace portlid::sink {
 
 namespace {
 
-enum Class : int { Network = 4001, Finding = 2004, Config = 5019, Lifecycle = 6002 };
+enum OcsfClass : int { Network = 4001, Finding = 2004, Config = 5019, Lifecycle = 6002 };
 
-Class class_of(const std::string& family) {
+OcsfClass class_of(const std::string& family) {
     if (family == "net" || family == "socket") return Network;
     if (family == "exposure" || family == "tamper") return Finding;
     return family == "sensor" || family == "container" ? Lifecycle : Config;
@@ -26,7 +26,7 @@ int network_activity(const std::string& kind, const std::string& verdict) {
     return kind.rfind("socket.", 0) == 0 ? 7 : 1;
 }
 
-int activity_of(Class one, const Json& native) {
+int activity_of(OcsfClass one, const Json& native) {
     const auto kind = text_at(native, "kind");
     switch (one) {
         case Network:
@@ -41,7 +41,7 @@ int activity_of(Class one, const Json& native) {
     return 0;
 }
 
-const char* activity_name(Class one, int activity) {
+const char* activity_name(OcsfClass one, int activity) {
     constexpr std::array<const char*, 8> kNetwork = {"Unknown", "Open",   "Close",   "Reset",
                                                      "Fail",    "Refuse", "Traffic", "Listen"};
     constexpr std::array<const char*, 4> kFinding = {"Unknown", "Create", "Update", "Close"};
@@ -51,7 +51,7 @@ const char* activity_name(Class one, int activity) {
     return activity == 3 ? "Start" : activity == 4 ? "Stop" : "Other";
 }
 
-void add_base(Json& out, Class one, const Json& native) {
+void add_base(Json& out, OcsfClass one, const Json& native) {
     const int activity = activity_of(one, native);
     put(out, "activity_id", activity);
     put(out, "activity_name", activity_name(one, activity));
@@ -90,7 +90,8 @@ void add_device(Json& out, const Json& native) {
     copy(out, "device.uid", native, "host.boot_id");
 }
 
-void add_endpoint(Json& out, const std::string& to, const Json& native, const std::string& from) {
+void add_ocsf_endpoint(Json& out, const std::string& to, const Json& native,
+                       const std::string& from) {
     copy(out, to + ".ip", native, from + ".ip");
     copy(out, to + ".port", native, from + ".port");
 }
@@ -107,8 +108,8 @@ void add_connection(Json& out, const Json& native) {
         put(out, "connection_info.protocol_ver_id", family == "ipv6" ? 6 : 4);
     copy(out, "traffic.bytes", native, "net.bytes");
     // An endpoint needs a name or address: the port of a hidden one stays under `unmapped`.
-    if (at(native, "src.ip").is_string()) add_endpoint(out, "src_endpoint", native, "src");
-    add_endpoint(out, "dst_endpoint", native, "dst");
+    if (at(native, "src.ip").is_string()) add_ocsf_endpoint(out, "src_endpoint", native, "src");
+    add_ocsf_endpoint(out, "dst_endpoint", native, "dst");
     copy(out, "dst_endpoint.interface_name", native, "net.interface");
     copy(out, "dst_endpoint.zone", native, "net.zone");
     copy(out, "dst_endpoint.ip", socket, "address");
