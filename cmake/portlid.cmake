@@ -68,7 +68,7 @@ function(portlid_test_headers)
         ${portlid_common_list} <gmock/gmock.h> <gtest/gtest.h>)
 endfunction()
 
-# Eight files at a time are compiled as one: reading the headers is most of the work. What a file
+# Two dozen files at a time are compiled as one: headers and templates are most of the work. What a file
 # keeps in an anonymous namespace therefore needs a name that is its own within the target.
 function(portlid_together target)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 24)

@@ -28,7 +28,7 @@ struct frame {
     __u64 own_mac;
     __u32 length_bytes;
     __u16 offloaded_vlan;
-    __u8 layer3;    // this and own_mac: from the interface's entry
+    __u8 layer3;  // this and own_mac: from the interface's entry
     __u8 reserved;
 };
 

@@ -35,8 +35,7 @@ static __always_inline const struct policy_image* image_in(__u32 slot) {
 // Published, and not past its deadline.
 static __always_inline int is_in_force(const struct policy_image* image) {
     if (!image->head.generation) return 0;
-    return !image->head.deadline_boot_ns ||
-           bpf_ktime_get_boot_ns() <= image->head.deadline_boot_ns;
+    return !image->head.deadline_boot_ns || bpf_ktime_get_boot_ns() <= image->head.deadline_boot_ns;
 }
 
 // The image that decides now: the first whose deadline has not passed. One that was not confirmed

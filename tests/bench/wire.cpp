@@ -121,7 +121,7 @@ Result<> add_portlids(Stage& stage, const Machine& machine) {
 }
 
 // Each in a namespace of its own: their rules hold for all of it.
-Result<> add_rivals(Stage& stage, const Machine& machine) {
+Result<> add_wire_rivals(Stage& stage, const Machine& machine) {
     const auto set = machine.directory() / "elements";
     {
         std::ofstream file(set);
@@ -195,7 +195,7 @@ Result<> measure_wire(const Machine& machine, const WireOptions& options, Result
     if (!bench) return pass_on(std::move(bench.error()));
     Stage stage;
     stage.bench = std::move(*bench);
-    for (const auto step : {add_yardsticks, add_portlids, add_rivals})
+    for (const auto step : {add_yardsticks, add_portlids, add_wire_rivals})
         if (auto done = step(stage, machine); !done) return done;
     for (unsigned round = 0; round < options.rounds; ++round)
         for (auto& candidate : stage.candidates)

@@ -51,7 +51,7 @@ Flow random_flow(Dice& dice, const ReferenceHost& host) {
     return flow;
 }
 
-void add_bans(Dice& dice, ReferenceHost& host) {
+void add_random_bans(Dice& dice, ReferenceHost& host) {
     if (dice.chance(60)) return;
     const auto count = dice.between(1, 4);
     for (unsigned i = 0; i < count; ++i) {
@@ -139,7 +139,7 @@ ReferenceHost random_host(Dice& dice) {
             });
         if (!known) host.flows.push_back(flow);
     }
-    add_bans(dice, host);
+    add_random_bans(dice, host);
     add_open_flows(dice, host);
     add_holders(dice, host);
     return host;

@@ -15,7 +15,7 @@ std::string joined(const std::vector<std::string>& items) {
     return "[" + text + "]";
 }
 
-std::string quoted(const std::string& text) {
+std::string in_quotes(const std::string& text) {
     return '"' + text + '"';
 }
 
@@ -58,7 +58,7 @@ std::vector<std::string> random_prefixes(Dice& dice, unsigned most) {
     std::vector<std::string> out;
     const auto count = dice.between(1, most);
     for (unsigned i = 0; i < count; ++i) {
-        const auto prefix = quoted(random_prefix(dice));
+        const auto prefix = in_quotes(random_prefix(dice));
         if (std::find(out.begin(), out.end(), prefix) == out.end()) out.push_back(prefix);
     }
     return out;
@@ -161,7 +161,7 @@ std::string random_limit(Dice& dice, const Names& names, Clock clock) {
 std::string random_owner(Dice& dice) {
     std::string text;
     for (const auto& [word, value] : dice.pick(some_owners()))
-        text += (text.empty() ? "" : ", ") + word + ": " + quoted(value);
+        text += (text.empty() ? "" : ", ") + word + ": " + in_quotes(value);
     return "    owner: { " + text + " }\n";
 }
 
@@ -181,8 +181,8 @@ std::string random_service(Dice& dice, const Names& names, Clock clock, unsigned
     if (dice.chance(25))
         text += "    addresses: " +
                 joined(some_of(dice,
-                               {kHostV4, "192.0.2.2", "10.8.0.1", quoted(kHostV6),
-                                quoted("fe80::1"), "172.30.0.5", "192.0.2.200"},
+                               {kHostV4, "192.0.2.2", "10.8.0.1", in_quotes(kHostV6),
+                                in_quotes("fe80::1"), "172.30.0.5", "192.0.2.200"},
                                dice.between(1, 3))) +
                 "\n";
     if (dice.chance(40)) text += "    mode: " + random_mode(dice) + "\n";
@@ -224,7 +224,7 @@ std::string random_rest(Dice& dice, const Names& names) {
         text += "routed: " +
                 joined(some_of(dice,
                                {"172.30.0.0/16", "172.17.0.0/16", "172.16.0.0/12", "172.30.0.0/24",
-                                "172.17.0.2", quoted("fd00:17::/64"), "198.18.0.0/15"},
+                                "172.17.0.2", in_quotes("fd00:17::/64"), "198.18.0.0/15"},
                                dice.between(1, 2))) +
                 "\n";
     if (dice.chance(40)) text += random_failsafe(dice, names);

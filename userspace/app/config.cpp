@@ -115,7 +115,7 @@ std::string line_of(const policy::Diagnostic& diagnostic) {
     return line;
 }
 
-tl::unexpected<Error> refused(Report& report) {
+tl::unexpected<Error> refused_by(Report& report) {
     std::string all;
     for (const auto& diagnostic : report.take()) {
         if (diagnostic.warning) continue;
@@ -132,7 +132,7 @@ Result<Config> parse_config(std::string_view text, const std::string& name) {
     Config config;
     if (const auto root = policy::parse_document(text, name, report); root && !report.has_errors())
         config = read_config(*root, report);
-    if (report.has_errors()) return refused(report);
+    if (report.has_errors()) return refused_by(report);
     return config;
 }
 

@@ -24,7 +24,7 @@ using rollout::Until;
 constexpr std::chrono::hours kAllowLength{1};
 constexpr std::size_t kPolicyBytes = 1U << 20U;
 
-const char* mode_word(const std::optional<policy::Mode>& mode) {
+const char* override_word(const std::optional<policy::Mode>& mode) {
     return mode ? policy::to_string(*mode) : "policy";
 }
 
@@ -61,7 +61,7 @@ Json Rollout::pending_json() const {
         if (one.unconfirmed)
             return {{"deadline", until_json(one.until)},
                     {"previous", confirmed_number_},
-                    {"mode", mode_word(one.mode)}};
+                    {"mode", override_word(one.mode)}};
     return nullptr;
 }
 
@@ -71,7 +71,7 @@ Json Rollout::overrides_json() const {
     Json openings = Json::array();
     Json sets = Json::array();
     for (const auto& one : overlays.modes)
-        modes.push_back({{"mode", mode_word(one.mode)},
+        modes.push_back({{"mode", override_word(one.mode)},
                          {"zone", one.zone.empty() ? Json(nullptr) : Json(printable(one.zone))},
                          {"rule", one.rule.empty() ? Json(nullptr) : Json(printable(one.rule))},
                          {"by", author_json(one.author)},

@@ -94,7 +94,7 @@ std::string finding_text(const Json& finding, const char* mark, bool color) {
         text(at(finding, "why")), text(at(finding, "fix")));
 }
 
-std::string as_text(const Shown& shown, bool color) {
+std::string findings_text(const Shown& shown, bool color) {
     std::string out;
     for (const auto& finding : list(at(shown.document, "findings")))
         out += finding_text(finding, shown.compared ? "+ " : "", color);
@@ -176,7 +176,7 @@ Result<ExitCode> audit(Context& context, const AuditFlags& flags) {
             context.console.out(as_csv(shown));
             break;
         default:
-            context.console.out(as_text(shown, context.color()));
+            context.console.out(findings_text(shown, context.color()));
             context.console.message(summary_line(shown));
     }
     const bool found = !list(at(shown.document, "findings")).empty();

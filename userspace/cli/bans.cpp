@@ -64,7 +64,7 @@ Table bans_table(const Json& document) {
     return table;
 }
 
-Result<ExitCode> show(Context& context, const BansFlags&) {
+Result<ExitCode> show_bans(Context& context, const BansFlags&) {
     const auto describe = [](const Json& document, OutputFormat format) {
         const auto table = bans_table(document);
         if (format == OutputFormat::Csv) return table.csv();
@@ -105,7 +105,7 @@ void add_bans(CLI::App& root, Context& context) {
     auto& lists = add_verb(root, context,
                            {"bans", kBansGroup, "The bans in force, with what they caught",
                             "  portlid bans\n  portlid bans -o json"});
-    flags = run_on(lists, context, show);
+    flags = run_on(lists, context, show_bans);
 }
 
 }  // namespace portlid::cli

@@ -155,7 +155,7 @@ Table as_table(const std::vector<Check>& checks) {
 }
 
 // Long sentences read better below each other than in a column.
-std::string as_text(const std::vector<Check>& checks, bool color) {
+std::string checks_text(const std::vector<Check>& checks, bool color) {
     std::size_t widest = 0;
     for (const auto& check : checks) widest = std::max(widest, columns_of(printable(check.name)));
     std::string out;
@@ -189,7 +189,7 @@ Result<ExitCode> examine(Context& context, const DoctorFlags& flags) {
     else if (*format == OutputFormat::Csv)
         context.console.out(as_table(checks).csv());
     else
-        context.console.out(as_text(checks, context.color()));
+        context.console.out(checks_text(checks, context.color()));
     return context.done(exit_code(checks));
 }
 

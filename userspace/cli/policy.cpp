@@ -53,7 +53,7 @@ Result<ExitCode> check(Context& context, const PolicyFlags& flags) {
     return context.done(outcome.ok() ? ExitCode::Ok : ExitCode::PolicyInvalid);
 }
 
-Result<ExitCode> show(Context& context, const PolicyFlags& flags) {
+Result<ExitCode> show_policy(Context& context, const PolicyFlags& flags) {
     if (const auto format = context.format({OutputFormat::Table}); !format)
         return pass_on(format.error());
     const auto outcome = policy::check_file(flags.file);
@@ -87,7 +87,7 @@ void add_policy(CLI::App& root, Context& context) {
                   &check, true);
     add_file_verb(parent, context,
                   {"show", "Subcommands", "Print a policy in its normal form", kShowExamples},
-                  &show, false);
+                  &show_policy, false);
     add_policy_test(parent, context);
     add_policy_diff(parent, context);
     add_policy_schema(parent, context);

@@ -29,7 +29,7 @@ Result<policy::LoadOutcome> load(Context& context, const std::string& file) {
     return tl::unexpected<Error>(invalid_policy(file));
 }
 
-Result<ExitCode> run_verb(Context& context, const PolicyDiffFlags& flags) {
+Result<ExitCode> run_diff(Context& context, const PolicyDiffFlags& flags) {
     const auto format =
         context.format({OutputFormat::Table, OutputFormat::Json, OutputFormat::JsonLines});
     if (!format) return pass_on(format.error());
@@ -57,7 +57,7 @@ void add_policy_diff(CLI::App& parent, Context& context) {
     verb.add_option("B", flags->after, "The policy to compare with")->required();
     verb.add_flag("--exit-code", flags->exit_code, "Exit 10 when they differ");
     verb.callback([flags, &context] {
-        context.action = [flags, &context] { return run_verb(context, *flags); };
+        context.action = [flags, &context] { return run_diff(context, *flags); };
     });
 }
 

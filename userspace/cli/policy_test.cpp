@@ -60,7 +60,7 @@ Result<ExitCode> refuse(const policy::TestRun& run, const std::string& file) {
                             test.from.to_string(), target, test.zone, printable(file)));
 }
 
-Result<ExitCode> run_verb(Context& context, const PolicyTestFlags& flags) {
+Result<ExitCode> run_test_verb(Context& context, const PolicyTestFlags& flags) {
     const auto format = context.format(
         {OutputFormat::Table, OutputFormat::Json, OutputFormat::JsonLines, OutputFormat::Tap});
     if (!format) return pass_on(format.error());
@@ -96,7 +96,7 @@ void add_policy_test(CLI::App& parent, Context& context) {
         ->type_name("PACKET")
         ->allow_extra_args(false);
     verb.callback([flags, &context] {
-        context.action = [flags, &context] { return run_verb(context, *flags); };
+        context.action = [flags, &context] { return run_test_verb(context, *flags); };
     });
 }
 

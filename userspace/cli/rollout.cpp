@@ -42,7 +42,7 @@ Result<ExitCode> confirm(Context& context, const RolloutFlags&) {
     return change(context, "/v1/confirm", Json::object(), in_force);
 }
 
-std::string who(const Json& by) {
+std::string caller_text(const Json& by) {
     const auto pid = text(at(by, "pid"));
     if (pid.empty() || pid == "0") return "the sensor";
     return text(at(by, "user"), "?") + " (uid " + text(at(by, "uid"), "?") + ", pid " + pid + ")";
@@ -73,8 +73,8 @@ Table generations_table(const Json& document) {
         table.add({text(at(one, "generation"), "?"), text(at(one, "state"), "?"),
                    text(at(one, "time"), "-").substr(0, 19) + "Z",
                    text(at(one, "how"), "?") + (copy.empty() ? "" : " to " + copy),
-                   who(at(one, "by")), forced_modes(at(one, "modes")), text(at(one, "file"), "-"),
-                   text(at(one, "text")).substr(0, 19)});
+                   caller_text(at(one, "by")), forced_modes(at(one, "modes")),
+                   text(at(one, "file"), "-"), text(at(one, "text")).substr(0, 19)});
     }
     return table;
 }

@@ -25,7 +25,7 @@ std::string count_of(std::uint64_t count, const char* what) {
     return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
-std::string verdict_text(const Json& answer) {
+std::string answer_text(const Json& answer) {
     return text(at(answer, "verdict")) + " (" + text(at(answer, "reason")) + ")";
 }
 
@@ -89,8 +89,8 @@ Table differences_table(const Json& document) {
                    text(at(found, "source")),
                    text(at(found, "from")),
                    text(at(found, "to")),
-                   {verdict_text(at(found, "kernel")), Color::Red},
-                   verdict_text(at(found, "policy"))});
+                   {answer_text(at(found, "kernel")), Color::Red},
+                   answer_text(at(found, "policy"))});
     return table;
 }
 

@@ -74,7 +74,7 @@ auto order_of(const PortFault& fault) {
                       fault.item->port);
 }
 
-bool continues(const PortFault& range, const PortFault& next) {
+bool continues_fault(const PortFault& range, const PortFault& next) {
     return range.kind == next.kind && range.severity == next.severity &&
            range.last_port.value + 1 == next.item->port.value &&
            range.item->protocol == next.item->protocol &&
@@ -258,7 +258,7 @@ std::vector<PortFault> PortRules::faults() const {
     });
     Faults ranges;
     for (auto& fault : all) {
-        if (!ranges.empty() && continues(ranges.back(), fault))
+        if (!ranges.empty() && continues_fault(ranges.back(), fault))
             ranges.back().last_port = fault.last_port;
         else
             ranges.push_back(std::move(fault));

@@ -21,13 +21,13 @@ network_key shortened(const network_key& key, std::uint32_t bits) {
     return out;
 }
 
-bool same(const network_key& a, const network_key& b) {
+bool same_network(const network_key& a, const network_key& b) {
     return std::memcmp(&a, &b, sizeof(a)) == 0;
 }
 
 bool covers(const network_key& wide, const network_key& narrow) {
     return wide.prefix_bits <= narrow.prefix_bits &&
-           same(wide, shortened(narrow, wide.prefix_bits));
+           same_network(wide, shortened(narrow, wide.prefix_bits));
 }
 
 // A mapped IPv4 prefix; an IPv6 one shorter than the mapped space never comes here.
@@ -91,7 +91,7 @@ Result<> Bans::write(const network_key& key, ban& value) {
 Result<> Bans::refresh_below(const network_key& changed) {
     if (changed.prefix_bits == 128) return {};
     for (auto& [key, value] : table_) {
-        if (same(key, changed) || !covers(changed, key)) continue;
+        if (same_network(key, changed) || !covers(changed, key)) continue;
         if (auto written = write(key, value); !written) return written;
     }
     return {};

@@ -28,7 +28,7 @@ struct Entry {
     std::uint8_t tcp_state = 0;
 };
 
-bool has(const nlattr* attribute, std::size_t bytes) {
+bool has_bytes(const nlattr* attribute, std::size_t bytes) {
     return mnl_attr_get_payload_len(attribute) >= bytes;
 }
 
@@ -36,16 +36,16 @@ void read_address(const nlattr* attribute, Entry& entry) {
     const auto* raw = mnl_attr_get_payload(attribute);
     switch (mnl_attr_get_type(attribute)) {
         case CTA_IP_V4_SRC:
-            if (has(attribute, 4)) entry.flow.opener = IpAddress::from_v4(raw);
+            if (has_bytes(attribute, 4)) entry.flow.opener = IpAddress::from_v4(raw);
             break;
         case CTA_IP_V4_DST:
-            if (has(attribute, 4)) entry.flow.target = IpAddress::from_v4(raw);
+            if (has_bytes(attribute, 4)) entry.flow.target = IpAddress::from_v4(raw);
             break;
         case CTA_IP_V6_SRC:
-            if (has(attribute, 16)) entry.flow.opener = IpAddress::from_v6(raw);
+            if (has_bytes(attribute, 16)) entry.flow.opener = IpAddress::from_v6(raw);
             break;
         case CTA_IP_V6_DST:
-            if (has(attribute, 16)) entry.flow.target = IpAddress::from_v6(raw);
+            if (has_bytes(attribute, 16)) entry.flow.target = IpAddress::from_v6(raw);
             break;
         default:
             break;
@@ -55,14 +55,14 @@ void read_address(const nlattr* attribute, Entry& entry) {
 void read_protocol(const nlattr* attribute, Entry& entry) {
     switch (mnl_attr_get_type(attribute)) {
         case CTA_PROTO_NUM:
-            if (has(attribute, 1)) entry.protocol = mnl_attr_get_u8(attribute);
+            if (has_bytes(attribute, 1)) entry.protocol = mnl_attr_get_u8(attribute);
             break;
         case CTA_PROTO_SRC_PORT:
-            if (has(attribute, 2))
+            if (has_bytes(attribute, 2))
                 entry.flow.opener_port = NetPort{mnl_attr_get_u16(attribute)}.to_host();
             break;
         case CTA_PROTO_DST_PORT:
-            if (has(attribute, 2))
+            if (has_bytes(attribute, 2))
                 entry.flow.target_port = NetPort{mnl_attr_get_u16(attribute)}.to_host();
             break;
         default:
@@ -83,7 +83,7 @@ void read_tcp_state(const nlattr* info, Entry& entry) {
     for_each_nested(info, [&](const nlattr* protocol) {
         if (mnl_attr_get_type(protocol) != CTA_PROTOINFO_TCP) return;
         for_each_nested(protocol, [&](const nlattr* part) {
-            if (mnl_attr_get_type(part) == CTA_PROTOINFO_TCP_STATE && has(part, 1))
+            if (mnl_attr_get_type(part) == CTA_PROTOINFO_TCP_STATE && has_bytes(part, 1))
                 entry.tcp_state = mnl_attr_get_u8(part);
         });
     });
@@ -103,7 +103,7 @@ Entry read_entry(const nlmsghdr* message) {
                 break;
             }
             case CTA_STATUS:
-                if (has(attribute, 4)) entry.status = ntohl(mnl_attr_get_u32(attribute));
+                if (has_bytes(attribute, 4)) entry.status = ntohl(mnl_attr_get_u32(attribute));
                 break;
             case CTA_PROTOINFO:
                 read_tcp_state(attribute, entry);
@@ -121,7 +121,7 @@ bool is_open(const Entry& entry) {
            entry.tcp_state <= TCP_CONNTRACK_LAST_ACK;
 }
 
-void put_request(nlmsghdr* header) {
+void put_flow_request(nlmsghdr* header) {
     header->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET;
     auto* family = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)));
     family->nfgen_family = AF_UNSPEC;
@@ -136,8 +136,8 @@ std::size_t tracked_count() {
     return count;
 }
 
-Result<> dump(const DumpMessage& collect, const std::function<void()>& restart) {
-    auto dumped = netlink_dump(NETLINK_NETFILTER, put_request, collect, restart);
+Result<> dump_flows(const DumpMessage& collect, const std::function<void()>& restart) {
+    auto dumped = netlink_dump(NETLINK_NETFILTER, put_flow_request, collect, restart);
     if (dumped) return {};
     auto error = std::move(dumped.error());
     error.hint = "sudo modprobe nf_conntrack_netlink";
@@ -153,7 +153,7 @@ Result<std::vector<TrackedFlow>> dump_assured_flows() {
         const auto entry = read_entry(message);
         if (is_open(entry)) flows.push_back(entry.flow);
     };
-    if (auto dumped = dump(collect, [&] { flows.clear(); }); !dumped)
+    if (auto dumped = dump_flows(collect, [&] { flows.clear(); }); !dumped)
         return pass_on(std::move(dumped.error()));
     return flows;
 }
@@ -168,7 +168,7 @@ Result<std::set<AnsweredPort>> dump_answered_ports(std::size_t limit) {
         if (entry.protocol == IPPROTO_TCP || entry.protocol == IPPROTO_UDP)
             ports.insert({entry.protocol, entry.answered_port});
     };
-    if (auto dumped = dump(collect, [&] { ports.clear(); }); !dumped)
+    if (auto dumped = dump_flows(collect, [&] { ports.clear(); }); !dumped)
         return pass_on(std::move(dumped.error()));
     return ports;
 }

@@ -24,7 +24,7 @@ std::string text_of(const nlattr* attribute) {
     const auto* text = static_cast<const char*>(mnl_attr_get_payload(attribute));
     return {text, ::strnlen(text, mnl_attr_get_payload_len(attribute))};
 }
-std::optional<IpAddress> address_of(const nlattr* attribute) {
+std::optional<IpAddress> address_in(const nlattr* attribute) {
     const void* bytes = mnl_attr_get_payload(attribute);
     if (mnl_attr_get_payload_len(attribute) == 4) return IpAddress::from_v4(bytes);
     if (mnl_attr_get_payload_len(attribute) == 16) return IpAddress::from_v6(bytes);
@@ -151,9 +151,9 @@ AddressFacts address_facts(const nlmsghdr* message) {
     AddressFacts facts;
     for_each_attribute(message, sizeof(ifaddrmsg), [&](const nlattr* attribute) {
         const auto type = mnl_attr_get_type(attribute);
-        if (type == IFA_LOCAL) facts.local = address_of(attribute);
-        if (type == IFA_ADDRESS) facts.prefix = address_of(attribute);
-        if (type == IFA_BROADCAST) facts.broadcast = address_of(attribute);
+        if (type == IFA_LOCAL) facts.local = address_in(attribute);
+        if (type == IFA_ADDRESS) facts.prefix = address_in(attribute);
+        if (type == IFA_BROADCAST) facts.broadcast = address_in(attribute);
     });
     if (!facts.local) facts.local = facts.prefix;
     if (!facts.prefix) facts.prefix = facts.local;
@@ -211,8 +211,8 @@ RouteFacts route_facts(const nlmsghdr* message, const rtmsg& header) {
     RouteFacts route{.type = header.rtm_type, .bits = header.rtm_dst_len};
     for_each_attribute(message, sizeof(rtmsg), [&](const nlattr* attribute) {
         const auto type = mnl_attr_get_type(attribute);
-        if (type == RTA_DST) route.destination = address_of(attribute);
-        if (type == RTA_GATEWAY) route.gateway = address_of(attribute);
+        if (type == RTA_DST) route.destination = address_in(attribute);
+        if (type == RTA_GATEWAY) route.gateway = address_in(attribute);
         if (type == RTA_OIF) route.through.push_back(u32_of(attribute));
         if (type == RTA_MULTIPATH) read_next_hops(attribute, route);
     });

@@ -131,7 +131,7 @@ void add_jumps(const Json& expression, const Match& match, std::vector<Jump>& ju
     collect_jumps(expression, chosen, jumps);
 }
 
-void add_rules(const Match& match, const Json& dnat, Family family, NftRules& out) {
+void add_nft_rules(const Match& match, const Json& dnat, Family family, NftRules& out) {
     DnatRule rule;
     const auto inner = IpAddress::parse(text(at(dnat, "addr")));
     const auto& port = at(dnat, "port");
@@ -183,7 +183,7 @@ void read_rule(const Json& rule, Match match, NftRules& out, std::vector<Jump>& 
         add_jumps(expression, whole, jumps);
         if (!expression.is_object() || !expression.contains("dnat")) continue;
         const auto& dnat = at(expression, "dnat");
-        add_rules(whole, dnat, family_of(rule, dnat), out);
+        add_nft_rules(whole, dnat, family_of(rule, dnat), out);
     }
 }
 

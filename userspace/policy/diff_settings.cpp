@@ -25,11 +25,11 @@ std::string joined(const List& items, Print print) {
     return out;
 }
 
-std::string texts(const std::vector<std::string>& items) {
+std::string words_text(const std::vector<std::string>& items) {
     return fmt::format("{}", fmt::join(items, ", "));
 }
 
-std::string ports(const std::vector<PortRange>& ranges) {
+std::string ranges_text(const std::vector<PortRange>& ranges) {
     return joined(ranges, [](const PortRange& range) { return to_string(range); });
 }
 
@@ -42,13 +42,13 @@ std::string owner_text(const std::optional<Owner>& owner) {
 std::string limit_text(const std::optional<Limit>& limit) {
     if (!limit) return {};
     auto out = fmt::format("{}/{}", limit->new_flows, duration_text(limit->per));
-    if (!limit->exempt.empty()) out += ", not for " + texts(limit->exempt);
+    if (!limit->exempt.empty()) out += ", not for " + words_text(limit->exempt);
     return out;
 }
 
 std::string rule_text(const std::vector<PortRange>& which, bool from_any,
                       const std::vector<std::string>& from) {
-    return ports(which) + (from_any ? " from everybody" : " from " + texts(from));
+    return ranges_text(which) + (from_any ? " from everybody" : " from " + words_text(from));
 }
 
 // Members when they fit on a line, else their number and what tells two lists apart.
@@ -64,7 +64,7 @@ std::string members_text(std::vector<Cidr> members) {
 void add_zones(const Policy& policy, Settings& out) {
     for (const auto& zone : policy.zones) {
         const auto name = "zone " + zone.name;
-        out.emplace_back(name + " interfaces", texts(zone.interfaces));
+        out.emplace_back(name + " interfaces", words_text(zone.interfaces));
         out.emplace_back(name + " default", to_string(zone.default_action));
         out.emplace_back(name + " existing",
                          zone.existing ? duration_text(*zone.existing) : "forever");
@@ -75,9 +75,9 @@ void add_zones(const Policy& policy, Settings& out) {
 void add_sets(const Policy& policy, Settings& out) {
     for (const auto& set : policy.sets)
         out.emplace_back("set " + set.name, members_text(set.members));
-    out.emplace_back("management", texts(policy.management_text));
-    out.emplace_back("deny", texts(policy.deny_text));
-    out.emplace_back("routed", texts(policy.routed_text));
+    out.emplace_back("management", words_text(policy.management_text));
+    out.emplace_back("deny", words_text(policy.deny_text));
+    out.emplace_back("routed", words_text(policy.routed_text));
 }
 
 void add_services(const Policy& policy, Settings& out) {
@@ -102,7 +102,7 @@ void add_rest(const Policy& policy, Settings& out) {
     out.emplace_back("binds default", policy.binds_refuse ? "refuse" : "record");
     out.emplace_back("binds allow", joined(policy.binds_allow, [](const BindRule& rule) {
                          const auto who = owner_text(rule.owner);
-                         return ports(rule.ports) + (who.empty() ? "" : " by " + who);
+                         return ranges_text(rule.ports) + (who.empty() ? "" : " by " + who);
                      }));
 }
 

@@ -21,7 +21,7 @@ bool has_wildcard(const std::string& pattern) {
 }
 
 // Sorted, so that the same directory is the same policy everywhere.
-std::vector<std::string> matches(const std::filesystem::path& pattern) {
+std::vector<std::string> files_matching(const std::filesystem::path& pattern) {
     glob_t found{};
     std::vector<std::string> paths;
     if (::glob(pattern.c_str(), 0, nullptr, &found) == 0)
@@ -64,7 +64,7 @@ void include_pattern(LoadState& state, const YamlNode& node) {
     if (!pattern) return;
     const auto full = state.directory / *pattern;
     if (!has_wildcard(*pattern)) return include_file(state, full, node.place);
-    for (const auto& path : matches(full)) include_file(state, path, node.place);
+    for (const auto& path : files_matching(full)) include_file(state, path, node.place);
 }
 
 void follow_includes(LoadState& state, const YamlNode& root) {

@@ -80,8 +80,8 @@ void offer_closing(Verdicts& verdicts, const decision& value) {
     if (!closing || (closing->enforce == 0 && value.enforce != 0)) closing = value;
 }
 
-Verdicts ask_services(const Plan& plan, const PortRules& rules, std::size_t source_class,
-                      std::size_t destination_class) {
+Verdicts services_decide(const Plan& plan, const PortRules& rules, std::size_t source_class,
+                         std::size_t destination_class) {
     Verdicts verdicts;
     for (const auto service : rules.services) {
         if (!names_destination(plan, service, destination_class)) continue;
@@ -143,7 +143,7 @@ std::uint16_t chain(Plan& plan, const Verdicts& verdicts) {
 
 std::uint16_t decide_services(Plan& plan, const PortRules& rules, std::size_t source_class,
                               std::size_t destination_class) {
-    const auto verdicts = ask_services(plan, rules, source_class, destination_class);
+    const auto verdicts = services_decide(plan, rules, source_class, destination_class);
     if (verdicts.open) return plan.decisions.add(*verdicts.open);
     if (verdicts.closing) return chain(plan, verdicts);
     return plan.out.image->zones[rules.zone].default_decision;

@@ -53,7 +53,7 @@ IpAddress address_at(Position position) {
     return IpAddress::from_bytes(bytes);
 }
 
-std::string joined(const std::vector<std::string>& words, const char* separator) {
+std::string joined_words(const std::vector<std::string>& words, const char* separator) {
     std::string out;
     for (const auto& word : words) out += (out.empty() ? "" : separator) + word;
     return out;
@@ -65,7 +65,8 @@ void add_list(Lists& lists, const std::vector<std::string>& words, std::vector<C
     members.erase(std::unique(members.begin(), members.end()), members.end());
     const bool known = std::any_of(lists.begin(), lists.end(),
                                    [&](const NamedList& list) { return list.members == members; });
-    if (!known && !members.empty()) lists.push_back({joined(words, ", "), std::move(members)});
+    if (!known && !members.empty())
+        lists.push_back({joined_words(words, ", "), std::move(members)});
 }
 
 Lists collect_lists(const Policy& policy) {
@@ -177,7 +178,7 @@ std::string name_of(const Lists& lists, const Membership& membership) {
     if (membership.empty()) return lists.empty() ? "anyone" : "anyone else";
     std::vector<std::string> names;
     for (const auto list : membership) names.push_back(lists[list].name);
-    return joined(names, " + ");
+    return joined_words(names, " + ");
 }
 
 }  // namespace

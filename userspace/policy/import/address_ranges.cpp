@@ -9,7 +9,7 @@ namespace {
 
 using Number = unsigned __int128;
 
-unsigned width_of(Family family) {
+unsigned bits_of(Family family) {
     return family == Family::IPv4 ? 32 : 128;
 }
 
@@ -18,16 +18,16 @@ Number mask_of(unsigned host_bits) {
     return host_bits >= 128 ? ~Number{0} : (Number{1} << host_bits) - 1;
 }
 
-Number number_of(const IpAddress& address) {
+Number to_number(const IpAddress& address) {
     Number value = 0;
     const std::size_t first = address.family() == Family::IPv4 ? 12 : 0;
     for (std::size_t i = first; i < 16; ++i) value = value << 8U | address.bytes().at(i);
     return value;
 }
 
-IpAddress address_of(Family family, Number value) {
+IpAddress to_address(Family family, Number value) {
     std::array<std::uint8_t, 16> bytes{};
-    const std::size_t length = width_of(family) / 8;
+    const std::size_t length = bits_of(family) / 8;
     for (std::size_t i = 0; i < length; ++i)
         bytes.at(length - 1 - i) = static_cast<std::uint8_t>(value >> (8 * i));
     return family == Family::IPv4 ? IpAddress::from_v4(bytes.data())
@@ -37,8 +37,8 @@ IpAddress address_of(Family family, Number value) {
 }  // namespace
 
 AddressRanges::AddressRanges(const Cidr& prefix) : family_(prefix.address.family()) {
-    const Number first = number_of(prefix.address);
-    ranges_.push_back({first, first + mask_of(width_of(family_) - prefix.bits)});
+    const Number first = to_number(prefix.address);
+    ranges_.push_back({first, first + mask_of(bits_of(family_) - prefix.bits)});
 }
 
 AddressRanges AddressRanges::all(Family family) {
@@ -71,14 +71,14 @@ void AddressRanges::subtract(const AddressRanges& other) {
 
 std::vector<Cidr> AddressRanges::prefixes() const {
     std::vector<Cidr> out;
-    const auto width = width_of(family_);
+    const auto width = bits_of(family_);
     for (auto [first, last] : ranges_) {
         for (;;) {
             unsigned bits = 0;
             while (bits < width && (first & mask_of(bits + 1)) == 0 &&
                    last - first >= mask_of(bits + 1))
                 ++bits;
-            out.push_back({address_of(family_, first), static_cast<std::uint8_t>(width - bits)});
+            out.push_back({to_address(family_, first), static_cast<std::uint8_t>(width - bits)});
             if (last - first <= mask_of(bits)) break;
             first += mask_of(bits) + 1;
         }

@@ -55,7 +55,7 @@ bool everybody(const std::vector<Cidr>& from) {
 }
 
 template <class List, class Print>
-std::string list(const List& items, Print print) {
+std::string flow_list(const List& items, Print print) {
     std::vector<std::string> words;
     for (const auto& item : items) words.push_back(print(item));
     return fmt::format("[{}]", fmt::join(words, ", "));
@@ -71,7 +71,7 @@ std::string quoted_cidr(const Cidr& prefix) {
 
 std::string zone_text(const DraftZone& zone) {
     auto out = fmt::format("  {}:\n    interfaces: {}\n    default: drop\n", zone.name,
-                           list(zone.interfaces, quoted));
+                           flow_list(zone.interfaces, quoted));
     return out + (zone.catch_all ? "    catch_all: true\n" : "");
 }
 
@@ -81,14 +81,15 @@ std::string service_text(const DraftService& service, std::set<std::string>& tak
     const auto fallback = "port-" + std::to_string(service.ports.front().first_host);
     out += fmt::format(
         "  - name: {}\n    ports: {}\n", unique(plain_name(service.name, fallback), taken),
-        list(service.ports, [](const PortRange& range) { return to_string(range); }));
-    if (!everybody(service.from)) out += "    from: " + list(service.from, quoted_cidr) + "\n";
+        flow_list(service.ports, [](const PortRange& range) { return to_string(range); }));
+    if (!everybody(service.from)) out += "    from: " + flow_list(service.from, quoted_cidr) + "\n";
     if (!service.zones.empty())
         out += fmt::format("    zones: [{}]\n", fmt::join(service.zones, ", "));
     if (!service.addresses.empty())
-        out += "    addresses: " +
-               list(service.addresses, [](const auto& one) { return quoted(one.to_string()); }) +
-               "\n";
+        out +=
+            "    addresses: " +
+            flow_list(service.addresses, [](const auto& one) { return quoted(one.to_string()); }) +
+            "\n";
     if (service.limit) out += "    limit: { new: 6/30s }\n";
     if (!service.compose.empty())
         out += "    owner: { compose: " + quoted(service.compose) + " }\n";
@@ -129,13 +130,13 @@ std::string yaml_of(const Draft& draft) {
     for (const auto& note : draft.notes) out += comment(note);
     out += "\nzones:\n";
     for (const auto& zone : draft.zones) out += zone_text(zone);
-    if (!draft.deny.empty()) out += "\ndeny: " + list(draft.deny, quoted_cidr) + "\n";
+    if (!draft.deny.empty()) out += "\ndeny: " + flow_list(draft.deny, quoted_cidr) + "\n";
     std::set<std::string> taken;
     out += draft.services.empty() ? "\nservices: []\n" : "\nservices:\n";
     for (const auto& service : draft.services) out += service_text(service, taken);
     out += fmt::format("\nicmp: {{ ping: {} }}\n", draft.ping ? "allow" : "drop");
     if (!draft.protocols.empty())
-        out += "protocols: " + list(draft.protocols, protocol_text) + "\n";
+        out += "protocols: " + flow_list(draft.protocols, protocol_text) + "\n";
     return out + implied_comments(draft.implied) +
            unmapped_comments(draft.unmapped, true, "Not imported, and NOT closed by this policy") +
            unmapped_comments(draft.unmapped, false, "Not imported, and therefore closed");

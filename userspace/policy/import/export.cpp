@@ -17,7 +17,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kMaxAwsSources = 40;  // of one rule; a group takes 60 rules in all
 
-std::string place_of(const Place& place) {
+std::string origin_text(const Place& place) {
     return fmt::format("{}:{}", place.file, place.line);
 }
 
@@ -49,7 +49,7 @@ std::vector<Opening> openings(const Policy& policy, bool with_addresses,
                               std::vector<Unmapped>& unmapped) {
     std::vector<Opening> out;
     const auto skip = [&](const Service& service, const char* why) {
-        unmapped.push_back({place_of(service.place), "service " + service.name, why});
+        unmapped.push_back({origin_text(service.place), "service " + service.name, why});
     };
     for (const auto& service : policy.services) {
         if (!in_first_zone(policy, service))
@@ -76,14 +76,14 @@ std::vector<Opening> openings(const Policy& policy, bool with_addresses,
 void note_defaults(const Policy& policy, std::vector<Unmapped>& unmapped) {
     const auto& zone = policy.zones.front();
     if (zone.default_action == Action::Allow)
-        unmapped.push_back({place_of(zone.default_place), "default: allow",
+        unmapped.push_back({origin_text(zone.default_place), "default: allow",
                             "every port would have to be opened: only services are"});
     for (std::size_t i = 1; i < policy.zones.size(); ++i)
-        unmapped.push_back({place_of(policy.zones[i].place), "zone " + policy.zones[i].name,
+        unmapped.push_back({origin_text(policy.zones[i].place), "zone " + policy.zones[i].name,
                             "only the first zone is exported"});
     if (!policy.protocols.empty())
         unmapped.push_back(
-            {place_of(policy.protocols_place), "protocols", "only tcp and udp are exported"});
+            {origin_text(policy.protocols_place), "protocols", "only tcp and udp are exported"});
 }
 
 std::string ufw_ports(const PortRange& range) {
@@ -135,7 +135,7 @@ std::vector<Cidr> aws_sources(const Policy& policy, const std::vector<Cidr>& sou
     auto left = without_denied(sources, policy.deny);
     if (left == sources || (!left.empty() && left.size() <= kMaxAwsSources)) return left;
     unmapped.push_back(
-        {place_of(place), what,
+        {origin_text(place), what,
          left.empty() ? "`deny` shuts out all its sources"
                       : fmt::format("`deny` leaves {} pieces of its sources, more than {} in one "
                                     "rule: deny less, or name the sources by `from:`",
@@ -182,10 +182,10 @@ Exported export_ufw(const Policy& policy) {
     for (const auto& opening : openings(policy, true, out.unmapped))
         if (!opening.failsafe) add_ufw(opening, out.text);
     if (policy.ping == Action::Drop)
-        out.unmapped.push_back({place_of(policy.icmp_place), "icmp: { ping: drop }",
+        out.unmapped.push_back({origin_text(policy.icmp_place), "icmp: { ping: drop }",
                                 "UFW answers pings by before.rules: change that file"});
     else if (!policy.deny.empty())
-        out.unmapped.push_back({place_of(policy.deny_place), "deny",
+        out.unmapped.push_back({origin_text(policy.deny_place), "deny",
                                 "UFW answers pings by before.rules, those of denied sources too: "
                                 "change that file"});
     return out;

@@ -69,7 +69,7 @@ void subtract(const Box& box, const Box& cut, std::vector<Box>& out) {
     if (!middle.sources.empty()) out.push_back(std::move(middle));
 }
 
-std::vector<PortRange> joined(std::vector<PortRange> ports) {
+std::vector<PortRange> joined_ranges(std::vector<PortRange> ports) {
     std::sort(ports.begin(), ports.end());
     std::vector<PortRange> out;
     for (const auto& range : ports) {
@@ -271,7 +271,8 @@ private:
                 continue;
             }
             std::map<std::vector<PortRange>, std::vector<std::size_t>> by_ports;
-            for (const auto& [zone, ports] : by_zone) by_ports[joined(ports)].push_back(zone);
+            for (const auto& [zone, ports] : by_zone)
+                by_ports[joined_ranges(ports)].push_back(zone);
             for (const auto& [ports, zones] : by_ports) add_service(rule, from, ports, zones);
         }
     }

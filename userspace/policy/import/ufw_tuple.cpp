@@ -9,7 +9,7 @@ namespace portlid::policy {
 
 namespace {
 
-std::vector<std::string_view> words_of(std::string_view line) {
+std::vector<std::string_view> fields_of(std::string_view line) {
     std::vector<std::string_view> words;
     for (const auto word : split(line, ' '))
         if (!word.empty() && word != "\r") words.push_back(word);
@@ -79,7 +79,7 @@ std::optional<Cidr> tuple_network(std::string_view word, Family family) {
 }
 
 std::optional<UfwTuple> parse_tuple(std::string_view text, Family family) {
-    const auto words = words_of(text.substr(0, text.find(" comment=")));
+    const auto words = fields_of(text.substr(0, text.find(" comment=")));
     if (words.size() < 6 || words.size() > 9) return std::nullopt;
     UfwTuple tuple;
     tuple.protocol = words[1];
