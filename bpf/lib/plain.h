@@ -123,8 +123,8 @@ static __always_inline int decide_plain(const struct frame* frame, const struct 
     return !asks_first(facts, judged);  // what asks first and passes has to be remembered
 }
 
-// Sources that a row above the ports may be about, at one look: loopback, and all from multicast
-// on, the rest of which judge() finds to be nothing special.
+// Addresses that a row above the ports may be about, at one look: loopback, and sources from
+// multicast on, the rest of which judge() finds to be nothing special.
 static __always_inline int may_be_martian(const struct packet_facts* facts) {
     const __u8 first = (__u8)ipv4_word(&facts->source);
     return first == 127 || first >= 224 || (__u8)ipv4_word(&facts->destination) == 127;

@@ -52,8 +52,8 @@ static __always_inline __u32 walk_trie(const struct frame* frame, __u32 trie_slo
     return entry;
 }
 
-// From the node of a root down. In the kernel global functions (sources.bpf.c), verified once:
-// their call costs less than one of their steps.
+// From `node`, the entry of a root, down. In the kernel global functions (sources.bpf.c), verified
+// once: their call costs less than one of their steps.
 static __always_inline __u32 walk_v4(const struct frame* frame, __u32 trie_slot, __u32 node,
                                      __u64 path) {
     const struct trie_rest rest = {path, 0};

@@ -173,7 +173,12 @@ std::vector<Case> yardstick_cases(const Runner& runner) {
     reading.id = "reading";
     reading.sentence = "reads the header, XDP_DROP";
     reading.program = program_of(runner.object(), "bench_read");
+    auto cell = reading;
+    cell.id = "one_cell";
+    cell.sentence = "one port cell, one counter, XDP_DROP";
+    cell.program = program_of(runner.object(), "bench_cell");
     cases.push_back(std::move(reading));
+    cases.push_back(std::move(cell));
     return cases;
 }
 

@@ -91,7 +91,7 @@ void check_events(const YamlNode* node, Report& report) {
     }
 }
 
-Config read_config(const YamlNode& root, Report& report) {
+Config take_config(const YamlNode& root, Report& report) {
     Config config;
     const MapReader top(root, "the configuration",
                         {"version", "sinks", "engines", "history", "events"}, report);
@@ -131,7 +131,7 @@ Result<Config> parse_config(std::string_view text, const std::string& name) {
     Report report;
     Config config;
     if (const auto root = policy::parse_document(text, name, report); root && !report.has_errors())
-        config = read_config(*root, report);
+        config = take_config(*root, report);
     if (report.has_errors()) return refused_by(report);
     return config;
 }

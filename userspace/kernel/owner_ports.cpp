@@ -7,7 +7,7 @@ namespace portlid::kernel {
 
 namespace {
 constexpr std::size_t kRoom = 65536;  // bounds the walks, above what the maps hold
-}
+}  // namespace
 
 Result<> OwnerPorts::set_owned(const std::vector<std::uint64_t>& words) {
     std::vector<std::uint32_t> keys(OWNED_WORDS);

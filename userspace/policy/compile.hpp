@@ -22,7 +22,7 @@ struct RuleName {
 
 struct CompiledPolicy {
     std::unique_ptr<policy_image> image;  // ~3.3 MiB; head.generation etc. filled by the publisher
-    std::vector<trie_node> nodes;         // child indices count from 0 in this vector
+    std::vector<trie_node> nodes;         // nodes and paths; indices count from 0 in this vector
     std::vector<RuleName> rules;          // by decision.rule
     std::vector<std::string> zones;       // zone names by index
     std::string hash;                     // sha256 over image, names and normal form; the same

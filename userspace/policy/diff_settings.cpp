@@ -33,7 +33,7 @@ std::string ranges_text(const std::vector<PortRange>& ranges) {
     return joined(ranges, [](const PortRange& range) { return to_string(range); });
 }
 
-std::string owner_text(const std::optional<Owner>& owner) {
+std::string owner_words(const std::optional<Owner>& owner) {
     if (!owner) return {};
     return joined(owner->matches,
                   [](const auto& match) { return match.first + " " + match.second; });
@@ -83,7 +83,7 @@ void add_sets(const Policy& policy, Settings& out) {
 void add_services(const Policy& policy, Settings& out) {
     for (const auto& service : policy.services) {
         out.emplace_back("service " + service.name + " limit", limit_text(service.limit));
-        out.emplace_back("service " + service.name + " owner", owner_text(service.owner));
+        out.emplace_back("service " + service.name + " owner", owner_words(service.owner));
     }
 }
 
@@ -101,7 +101,7 @@ void add_rest(const Policy& policy, Settings& out) {
     out.emplace_back("labels", policy.labels_present && ceiling.empty() ? "nothing" : ceiling);
     out.emplace_back("binds default", policy.binds_refuse ? "refuse" : "record");
     out.emplace_back("binds allow", joined(policy.binds_allow, [](const BindRule& rule) {
-                         const auto who = owner_text(rule.owner);
+                         const auto who = owner_words(rule.owner);
                          return ranges_text(rule.ports) + (who.empty() ? "" : " by " + who);
                      }));
 }

@@ -82,7 +82,7 @@ Result<> plan_sources(Plan& plan) {
     image.head.source_classes = static_cast<std::uint32_t>(plan.trie.classes.size());
     write_flags(plan);
     plan.out.nodes = std::move(packed.nodes);
-    plan.trie.nodes = {};
+    plan.trie.nodes = std::vector<trie_node>();  // their memory is given back
     plan.out.classes = plan.trie.present;
     plan.out.unlisted_class = plan.trie.unlisted;
     return {};

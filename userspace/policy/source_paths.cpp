@@ -59,7 +59,7 @@ public:
     explicit Packer(const SourceTrie& trie) : trie_(trie), packed_(trie.nodes.size(), kNotPacked) {}
 
     // At most 28 deep, one level for every four bits of an IPv6 address. What a node decides is
-    // decided by no other, so each is packed once.
+    // decided by no other, so none is added twice; paths that lead into one node repeat its bits.
     std::uint32_t convert(std::uint32_t entry) {
         if ((entry & TRIE_LEAF) != 0) return entry;
         if (packed_[entry] != kNotPacked) return packed_[entry];

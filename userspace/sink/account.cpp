@@ -7,7 +7,7 @@ namespace portlid::sink {
 
 namespace {
 constexpr std::uint64_t kNew = ~0ULL;  // a position that nobody reaches
-}
+}  // namespace
 
 Result<Account> Account::open(const std::string& path, std::uint64_t last_seq, bool every,
                               PageKeeper& keeper) {

@@ -7,7 +7,7 @@ namespace portlid::sink {
 
 namespace {
 constexpr std::uint64_t kCursorMagic = 0x32525543444c50ULL;  // "PLDCUR2"
-}
+}  // namespace
 
 Result<Cursor> Cursor::open(const std::string& path, CursorPage fresh, PageKeeper& keeper) {
     auto page = keeper.open(path, sizeof(CursorPage));

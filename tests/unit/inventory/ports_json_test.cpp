@@ -13,7 +13,7 @@ namespace {
 using namespace fixtures;
 using policy::Reach;
 
-Exposure web() {
+Exposure web_exposure() {
     Exposure out;
     out.address = ip("0.0.0.0");
     out.port = {8080};
@@ -41,7 +41,7 @@ Exposure unused() {
 }
 
 Exposure hostile() {
-    auto out = web();
+    auto out = web_exposure();
     edit_holder(out, [](auto& holder) {
         holder.container->name = "=cmd()\n\x1b[2J\xff\xe2\x80\xae,\"x\"";
         holder.exe = "/tmp/\n";
@@ -51,7 +51,7 @@ Exposure hostile() {
 }
 
 TEST(PortsJson, IsTheDocumentOfTheContract) {
-    const auto document = nlohmann::ordered_json::parse(ports_document({web()}));
+    const auto document = nlohmann::ordered_json::parse(ports_document({web_exposure()}));
     EXPECT_EQ(document["schema"], "portlid.ports/v1");
     auto item = document["items"][0];
     EXPECT_THAT(item["since"].get<std::string>(), ::testing::MatchesRegex("....-..-..T..:..:..Z"));
@@ -78,7 +78,7 @@ TEST(PortsJson, AnUnusedPortHasNeitherAddressNorNamespaceNorHolder) {
 }
 
 TEST(PortsJson, TellsComposeNames) {
-    auto item = web();
+    auto item = web_exposure();
     edit_holder(item, [](auto& holder) {
         holder.container->compose_project = "shop";
         holder.container->compose_service = "db";
@@ -91,7 +91,7 @@ TEST(PortsJson, AnEmptyListIsADocumentToo) {
 }
 
 TEST(PortsJson, NeverLetsAHostileNameThrough) {
-    const auto text = ports_document({hostile(), web()});
+    const auto text = ports_document({hostile(), web_exposure()});
     EXPECT_EQ(text.find('\x1b'), std::string::npos);
     EXPECT_EQ(text.find('\xff'), std::string::npos);
     EXPECT_EQ(text.find("\xe2\x80\xae"), std::string::npos);

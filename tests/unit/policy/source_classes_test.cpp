@@ -39,6 +39,11 @@ std::size_t class_of(const SourceTrie& trie, const IpAddress& source) {
     return entry & ~TRIE_LEAF;
 }
 
+std::size_t leaf_class(std::uint32_t entry) {
+    EXPECT_NE(entry & TRIE_LEAF, 0U) << "the walk ended on its way";
+    return entry & ~TRIE_LEAF;
+}
+
 // With the very walk that the kernel's programs are made of.
 std::size_t class_of(const PackedTrie& trie, const IpAddress& source) {
     native_tables tables{};
@@ -51,10 +56,10 @@ std::size_t class_of(const PackedTrie& trie, const IpAddress& source) {
     const auto high = __builtin_bswap64(halves[0]), low = __builtin_bswap64(halves[1]);
     if (source.family() == Family::IPv4) {
         const auto root = trie.roots[0].at(low >> 16U & 0xffffU);
-        return walk_v4(&where, 0, root, low << 48U) & ~TRIE_LEAF;
+        return leaf_class(walk_v4(&where, 0, root, low << 48U));
     }
     const auto root = trie.roots[1].at(high >> 48U);
-    return walk_v6(&where, 0, root, high << 16U | low >> 48U, low << 16U) & ~TRIE_LEAF;
+    return leaf_class(walk_v6(&where, 0, root, high << 16U | low >> 48U, low << 16U));
 }
 
 // Both tries of some lists.
@@ -181,7 +186,10 @@ TEST(PackedTrie, FourPathsShareAPlaceAndLongOnesAreSeveral) {
     EXPECT_EQ(places({"2001:1::/32", "2002:2::/32", "2003:3::/32", "2004:4::/32"}), 1U);
     EXPECT_EQ(places({"2001:1::/32", "2002:2::/32", "2003:3::/32", "2004:4::/32", "2005:5::/32"}),
               2U);
-    EXPECT_EQ(places({"2001:db8::/32", "2002:db8::/32", "2003:db8::/32"}), 1U) << "the same path";
+    EXPECT_EQ(places({"2001:db8::/32", "2002:db8::/32", "2003:db8::/32", "2004:db8::/32",
+                      "2005:db8::/32"}),
+              1U)
+        << "the same path";
     const auto lone = pack(build({{cidr("2001:db8::7/128")}})).nodes.at(0);
     EXPECT_EQ(lone.paths[0].length + lone.paths[1].length, 112);
     EXPECT_EQ(lone.paths[1].then, TRIE_PATH_ENTRY(0U, 0U));
