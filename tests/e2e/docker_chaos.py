@@ -28,6 +28,7 @@ from harness.clients import handshakes, reach
 from harness.lab import HOST4, HOST6, Lab
 from harness.packets import mac_of
 from harness.prober import MOST_BATCHES, Prober
+from harness.wait import until
 
 SECONDS = float(os.environ.get("PORTLID_CHAOS_SECONDS", "120"))
 SEED = int(os.environ.get("PORTLID_CHAOS_SEED") or random.SystemRandom().randrange(1 << 32))
@@ -111,7 +112,8 @@ def furnish(lab):
     lab.container("published", "--restart", "always", "-p", f"{PUBLISHED}:80")
     for address in (HOST4, HOST6):
         for port in (OPEN, CLOSED, PUBLISHED):
-            assert reach(lab.ns["cli2"], address, port), f"{address}:{port} does not answer without a sensor"
+            until(f"{address}:{port} answers without a sensor",
+                  lambda address=address, port=port: reach(lab.ns["cli2"], address, port), seconds=10)
 
 
 def make_talkers(lab):
