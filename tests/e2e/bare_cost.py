@@ -19,7 +19,7 @@ from harness.portlid import Portlid
 from harness.wait import until
 
 IDLE_SECONDS = int(os.environ.get("PORTLID_E2E_IDLE_SECONDS", "20"))
-IDLE_WINDOWS = 3
+IDLE_WINDOWS = 6
 IDLE_SHARE = 0.005
 MB = 1 << 20
 LISTENERS = 10_000
@@ -51,9 +51,9 @@ def map_bytes(pid):
 
 
 def idle_cpu(sensor):
-    """One window of a few, each longer than what the sensor does rarest (a sweep in 15 s): the same
-    instructions take three times as long while somebody else has the machine's other thread, and
-    nothing makes them take less."""
+    """One window of a few, each longer than what the sensor does rarest (a sweep in 15 s): for minutes a shared
+    machine may make the same look of every second cost four times as much (0.65 instead of 0.15 % on one day, the
+    same binary, all else as fast as ever), and nothing makes it cost less."""
     shares = []
     while len(shares) < IDLE_WINDOWS and min(shares, default=1) >= IDLE_SHARE:
         before = sensor.cpu_seconds()
