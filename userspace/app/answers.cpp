@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/answers.hpp"
 
+#include "app/answer_text.hpp"
 #include "app/explain.hpp"
 #include "app/metrics.hpp"
 #include "app/status.hpp"
@@ -9,14 +10,6 @@
 #include "inventory/ports_json.hpp"
 
 namespace portlid::app {
-
-namespace {
-
-std::string dump(const nlohmann::ordered_json& document) {
-    return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-}  // namespace
 
 Answers::Answers(const RunOptions& options, PolicyStore& policies, Rollout& rollout,
                  Coverage& coverage, Observer& observer, Emitter& emitter, kernel::Sensor& sensor,
@@ -62,20 +55,20 @@ nlohmann::ordered_json Answers::status_document() {
 
 control::Response Answers::get(const control::Request& request) {
     if (request.path == "/v1/ports") return {200, ports()};
-    if (request.path == "/v1/audit") return {200, dump(audit()) + "\n"};
+    if (request.path == "/v1/audit") return {200, one_line(audit()) + "\n"};
     if (request.path == "/v1/explain") return explain_answer(request);
     if (request.path == "/v1/verify") return verification_.answer(request);
-    if (request.path == "/v1/status") return {200, dump(status_document())};
+    if (request.path == "/v1/status") return {200, one_line(status_document())};
     if (request.path == "/metrics")
         return {200, metrics_text(status_document()), "text/plain; version=0.0.4"};
     if (request.path == "/v1/history") return history_.answer(request);
-    if (request.path == "/v1/policy") return {200, dump(rollout_.policy()) + "\n"};
-    if (request.path == "/v1/generations") return {200, dump(rollout_.generations()) + "\n"};
-    if (request.path == "/v1/bans") return {200, dump(rollout_.bans()) + "\n"};
+    if (request.path == "/v1/policy") return {200, one_line(rollout_.policy()) + "\n"};
+    if (request.path == "/v1/generations") return {200, one_line(rollout_.generations()) + "\n"};
+    if (request.path == "/v1/bans") return {200, one_line(rollout_.bans()) + "\n"};
     if (request.path == "/v1/sets") {
         const auto sets = rollout_.sets(request.asked("name"));
         if (!sets) return control::error_response(400, sets.error());
-        return {200, dump(*sets) + "\n"};
+        return {200, one_line(*sets) + "\n"};
     }
     return control::not_built_response(request.path);
 }
@@ -112,7 +105,7 @@ control::Response Answers::explain_answer(const control::Request& request) {
     }
     if (!observer_.engines().empty()) context.engine = observer_.engines().front();
     context.nat = observer_.nat();
-    return {200, dump(explain(context, *question))};
+    return {200, one_line(explain(context, *question))};
 }
 
 std::vector<std::string> Answers::events_after(std::uint64_t& after, const control::Request&) {

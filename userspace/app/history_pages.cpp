@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/history_pages.hpp"
 
-#include <charconv>
-
+#include "app/answer_text.hpp"
 #include "base/text.hpp"
 
 namespace portlid::app {
@@ -15,14 +14,6 @@ using control::Response;
 constexpr std::size_t kMostJobs = 8;
 constexpr std::chrono::seconds kPatience{30};
 constexpr std::chrono::milliseconds kWriterPatience{3000};
-
-template <class Number>
-std::optional<Number> number_in(const std::string& text) {
-    Number value{};
-    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || stop != text.data() + text.size()) return std::nullopt;
-    return value;
-}
 
 Response refused(const Request& request, const char* key, const char* hint) {
     return control::error_response(

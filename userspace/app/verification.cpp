@@ -5,8 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <charconv>
-
+#include "app/answer_text.hpp"
 #include "base/text.hpp"
 #include "kernel/twin.hpp"
 #include "verify/report.hpp"
@@ -71,18 +70,6 @@ std::vector<verify::Entrance> entrances_of(const Coverage& coverage) {
     return out;
 }
 
-std::string answer_line(const nlohmann::ordered_json& document) {
-    return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-std::optional<std::uint64_t> count_in(const std::string& text) {
-    std::uint64_t value = 0;
-    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || stop != text.data() + text.size() || text.empty())
-        return std::nullopt;
-    return value;
-}
-
 }  // namespace
 
 // Filled by the loop's thread, used by the worker's; `result` is the worker's until `done`.
@@ -121,7 +108,7 @@ Result<std::string> Verification::Job::verify() {
     if (!matrix) return pass_on(matrix.error(), "verify");
     facts.code = check_code(*twin);
     facts.took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
-    return answer_line(verify::report(facts, input, *matrix));
+    return one_line(verify::report(facts, input, *matrix));
 }
 
 void Verification::Job::work() {
@@ -178,7 +165,7 @@ Result<> Verification::start(const std::optional<IpAddress>& scanner) {
 }
 
 control::Response Verification::progress() const {
-    return {202, answer_line(verify::progress_report(job_->facts.run, job_->progress))};
+    return {202, one_line(verify::progress_report(job_->facts.run, job_->progress))};
 }
 
 control::Response Verification::outcome() const {
@@ -192,7 +179,7 @@ control::Response Verification::outcome() const {
 control::Response Verification::answer(const control::Request& request) {
     asked_after_ = Clock::now();
     if (const auto wanted = request.query.find("run"); wanted != request.query.end()) {
-        const auto run = count_in(wanted->second);
+        const auto run = number_in<std::uint64_t>(wanted->second);
         if (!job_ || run != job_->facts.run)
             return control::error_response(
                 404, Error{"there is no run '" + printable(wanted->second, 32) + "' any more",
